@@ -1,0 +1,12 @@
+"""Graphs, handles and their text form."""
+
+from graphc.graph.cone import Cone, Rebuilt, rebuild
+from graphc.graph.core import Graph, Required, check_update
+from graphc.graph.handle import FUNCTIONS, Build, Handle, apply, call, cast_to, graph_of, lift, meet, public
+from graphc.graph.node import LEAVES, Constant, Node, Origin
+from graphc.graph.text import parse, print_graph
+
+__all__ = [
+    "FUNCTIONS", "LEAVES", "Build", "Cone", "Constant", "Graph", "Handle", "Node", "Origin", "Required", "apply", "call", "cast_to",
+    "check_update", "graph_of", "lift", "meet", "parse", "print_graph", "public", "rebuild", "Rebuilt",
+]  # fmt: skip

@@ -1,0 +1,339 @@
+"""The graph: an append-only symbolic DAG held in networkx, with one writer, ``Graph.add``."""
+
+# pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false, reportUnknownVariableType=false, reportUntypedBaseClass=false
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import networkx
+import numpy as np
+
+from graphc import registry
+from graphc.errors import DTypeError, GraphcError, GraphError, ShapeError
+from graphc.graph.node import LEAVES, Constant, Node, Origin, key_of, user_line
+from graphc.types import Checks, DType, Equation, Type, as_shape, shape_text
+
+if TYPE_CHECKING:
+    from graphc.graph.handle import Handle
+
+
+class _Sealed(dict[Any, Any]):
+    """Attributes that networkx fills once and nobody writes again."""
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        if self:
+            self._refuse()
+        super().update(*args, **kwargs)
+
+    def _refuse(self, *_: Any, **__: Any) -> Any:
+        raise GraphError("a graph is append-only; build nodes with graphc's functions instead of writing attributes")
+
+    __setitem__ = __delitem__ = pop = popitem = clear = setdefault = __ior__ = _refuse  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+
+
+class _Dag(networkx.MultiDiGraph):
+    node_attr_dict_factory = _Sealed
+    edge_attr_dict_factory = _Sealed
+    graph_attr_dict_factory = _Sealed
+
+
+@dataclass(frozen=True, slots=True)
+class Required:
+    """An equation between sizes that the call must satisfy, and the node that needs it."""
+
+    equation: Equation
+    node: int
+
+
+class Graph:
+    """A symbolic computational graph.
+
+    ``name`` titles drawings and programs; ``seed`` determines the initial values of its parameters.
+
+    >>> import graphc as gc
+    >>> g = gc.Graph("line")
+    >>> x = g.input("x", ("N", 3))
+    >>> y = x * 2 + 1
+    >>> print(y.type)
+    f32[N,3]
+    """
+
+    def __init__(self, name: str = "graph", *, seed: int = 0) -> None:
+        self.name = str(name)
+        self.seed = int(seed)
+        self.nodes: list[Node] = []
+        self.required: list[Required] = []
+        self.initial: dict[int, Any] = {}
+        self.state_updates: dict[int, int] = {}
+        self._index: dict[Any, int] = {}
+        self._named: dict[str, int] = {}
+        self._origins: list[list[Origin]] = []
+        self._handles: list[Handle] = []
+        self._context = Origin()
+        self._dag = _Dag(name=self.name)
+
+    # ------------------------------------------------------------------------------------------- declaring
+
+    def input(self, name: str, shape: Any = (), dtype: Any = "float32") -> Handle:
+        """An array given at each call; ``shape`` mixes ints and names of symbolic sizes."""
+        return self._leaf("input", name, shape, dtype)
+
+    def param(self, name: str, shape: Any = None, dtype: Any = "float32", *, init: Any = None) -> Handle:
+        """A trainable array that programs keep between calls; ``init`` is an array or an initialiser of ``gc.init``."""
+        return self._stored("param", name, shape, dtype, init)
+
+    def state(self, name: str, shape: Any = None, dtype: Any = "float32", *, init: Any = None, update: Any = None) -> Handle:
+        """An array that programs keep between calls and that ``update``, a node, replaces in training mode."""
+        handle = self._stored("state", name, shape, dtype, init)
+        if update is not None:
+            self.set_update(handle, update)
+        return handle
+
+    def const(self, value: Any, dtype: Any = None) -> Handle:
+        """An array known now. Python scalars and lists of floats become float32; NumPy arrays keep their dtype.
+
+        Raises ``GraphError`` for NaN and infinities, which an input can carry if they are meant.
+        """
+        array = np.asarray(value)
+        own = _dtype_of_constant(value, array) if dtype is None else DType.of(dtype)
+        if array.dtype.kind == "f" and not np.all(np.isfinite(array)):
+            raise GraphError(f"constant {_brief(array)} is not finite; pass such values as an input").located("const", self.here().place)
+        return self.constant(Constant.of(array, own))
+
+    def set_update(self, state: Handle, value: Handle) -> None:
+        """Attach ``value`` as the next value of ``state``; raises ``ShapeError`` when the types differ."""
+        self._own((state, value))
+        if self.nodes[state.id].op != "state":
+            raise GraphError(f"{state.label} is a {self.nodes[state.id].op}; only a state has an attached update")
+        check_update(state, value)
+        self.state_updates[state.id] = value.id
+
+    def _leaf(self, op: str, name: str, shape: Any, dtype: Any) -> Handle:
+        try:
+            kind = Type(DType.of(dtype), as_shape(shape))
+            self._claim(name)
+        except GraphcError as error:
+            raise error.located(f"{op} {name!r}", self.here().place) from None
+        handle = self._append(op, (), (("name", name),), kind)
+        self._named[name] = handle.id
+        return handle
+
+    def _stored(self, op: str, name: str, shape: Any, dtype: Any, init: Any) -> Handle:
+        full = "/".join(filter(None, (self._context.layer, name))).replace("/", ".") if isinstance(name, str) else name  # pyright: ignore[reportUnnecessaryIsInstance]
+        shape = _shape_of(init) if shape is None else shape
+        handle = self._leaf(op, full, shape, dtype)
+        if not all(isinstance(d, int) for d in handle.shape):
+            raise ShapeError(f"shape {shape_text(handle.shape)} has a symbolic size; give ints").located(f"{op} {full!r}", self.here().place)
+        if isinstance(init, (np.ndarray, list, tuple)) and np.shape(init) != handle.shape:
+            raise ShapeError(f"init has shape {np.shape(init)} and the declaration {shape_text(handle.shape)}; make them equal").located(
+                f"{op} {full!r}", self.here().place
+            )
+        self.initial[handle.id] = init
+        return handle
+
+    def _claim(self, name: Any) -> None:
+        if not isinstance(name, str) or not name:
+            raise GraphError(f"name {name!r} is not a non-empty text; give one")
+        if name in self._named:
+            first = self.origins(self._named[name])
+            raise GraphError(f"name {name!r} is used already ({first[0].short if first else 'above'}); choose another name")
+
+    # ---------------------------------------------------------------------------------------------- adding
+
+    def add(self, op: str, operands: Sequence[Handle] = (), **params: Any) -> Handle:
+        """Append the node ``op(*operands, **params)``, or return the equal one that stands already.
+
+        The only writer: infers the type at once, so that a misfit is raised on the user's own line.
+        Raises ``GraphError`` for unknown ops and foreign operands, ``ShapeError`` and ``DTypeError`` for misfits.
+        """
+        checks = Checks()
+        try:
+            self._own(operands)
+            declared = registry.lookup(op)
+            kind = declared.infer(checks, [o.type for o in operands], params)
+        except GraphcError as error:
+            raise error.located(self._where(op), self.here().place) from None
+        handle = self._append(op, tuple(o.id for o in operands), tuple(sorted(params.items())), kind)
+        self.required.extend(Required(e, handle.id) for e in checks.equations)
+        return handle
+
+    def constant(self, value: Constant) -> Handle:
+        """The node of a constant that passes need; unlike ``const`` it may hold NaN and infinities."""
+        return self._append("const", (), (("value", value),), Type(value.dtype, value.shape))
+
+    def copy_leaf(self, node: Node, source: Graph, at: int) -> Handle:
+        """Append a leaf of another graph with its name and initial value."""
+        handle = self._append(node.op, (), node.params, node.type)
+        if "name" in node.param:
+            self._named[node.param["name"]] = handle.id
+        if at in source.initial:
+            self.initial[handle.id] = source.initial[at]
+        return handle
+
+    def _append(self, op: str, operands: tuple[int, ...], params: tuple[tuple[str, Any], ...], kind: Type) -> Handle:
+        key = key_of(op, operands, params, kind.dtype)
+        at = self._index.get(key)
+        if at is None:
+            at = self._index[key] = self._insert(Node(op, operands, params, kind))
+        origin = self.here()
+        if origin not in self._origins[at]:
+            self._origins[at].append(origin)
+        return self._handles[at]
+
+    def _insert(self, node: Node) -> int:
+        from graphc.graph.handle import Handle
+
+        at = len(self.nodes)
+        self.nodes.append(node)
+        self._origins.append([])
+        self._handles.append(Handle(self, at))
+        self._dag.add_node(at, op=node.op, type=str(node.type), **dict(node.params))
+        for position, operand in enumerate(node.operands):
+            self._dag.add_edge(operand, at, key=position)
+        return at
+
+    def _own(self, operands: Iterable[Any]) -> None:
+        for operand in operands:
+            if getattr(operand, "graph", None) is not self:
+                raise GraphError(f"{operand!r} is not a node of graph {self.name!r}; build both in one graph")
+
+    def _where(self, op: str) -> str:
+        return f"{self._context.layer} ({op})" if self._context.layer else op
+
+    # ---------------------------------------------------------------------------------- who declared what
+
+    @contextmanager
+    def scope(self, layer: str) -> Iterator[None]:
+        """Name the layer of the nodes declared inside; scopes nest as ``outer/inner``."""
+        with self._within(replace(self._context, layer="/".join(filter(None, (self._context.layer, layer))))):
+            yield
+
+    @contextmanager
+    def role(self, role: str) -> Iterator[None]:
+        """Say whether the nodes built inside belong to ``forward``, ``backward`` or ``update``."""
+        with self._within(replace(self._context, role=role)):
+            yield
+
+    @contextmanager
+    def on_behalf_of(self, origins: Sequence[Origin]) -> Iterator[None]:
+        """Build nodes in the name of the declaration that they were derived from."""
+        first = origins[0] if origins else self._context
+        with self._within(replace(first, role=self._context.role)):
+            yield
+
+    @contextmanager
+    def _within(self, context: Origin) -> Iterator[None]:
+        before, self._context = self._context, context
+        try:
+            yield
+        finally:
+            self._context = before
+
+    def here(self) -> Origin:
+        """The origin of a node declared now."""
+        if self._context.file:
+            return self._context
+        file, line = user_line()
+        return replace(self._context, file=file, line=line)
+
+    def origins(self, at: int) -> list[Origin]:
+        """Where the user declared node ``at``: one entry a declaration."""
+        return self._origins[at]
+
+    def inherit(self, at: int, origins: Iterable[Origin]) -> None:
+        """Give node ``at`` the origins of what it stands for."""
+        self._origins[at] = list(dict.fromkeys([*origins, *self._origins[at]]))
+
+    # --------------------------------------------------------------------------------------------- reading
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def handle(self, at: int) -> Handle:
+        """The handle of node ``at``."""
+        return self._handles[at]
+
+    def __getitem__(self, name: str) -> Handle:
+        """The input, parameter or state called ``name``; raises ``GraphError`` when there is none."""
+        if name not in self._named:
+            raise GraphError(f"graph {self.name!r} has no input, parameter or state {name!r}")
+        return self._handles[self._named[name]]
+
+    @property
+    def named(self) -> Mapping[str, int]:
+        return dict(self._named)
+
+    def leaves(self, op: str) -> list[Handle]:
+        """All leaves of kind ``op`` (``input``, ``param``, ``state``, ``const``) in order of declaration."""
+        return [self._handles[i] for i, node in enumerate(self.nodes) if node.op == op]
+
+    @property
+    def params(self) -> list[Handle]:
+        return self.leaves("param")
+
+    @property
+    def nx(self) -> Any:
+        """The ``networkx.MultiDiGraph`` itself, as a read-only view: edges are keyed by operand position."""
+        return self._dag.copy(as_view=True)
+
+    def ancestors(self, roots: Iterable[int]) -> list[int]:
+        """``roots`` and all that they depend on, in topological order."""
+        seen: set[int] = set()
+        stack = list(roots)
+        while stack:
+            at = stack.pop()
+            if at not in seen:
+                seen.add(at)
+                stack.extend(self.nodes[at].operands)
+        return sorted(seen)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both hold the same nodes in the same order and the same state updates."""
+        if not isinstance(other, Graph):
+            return NotImplemented
+        return self.nodes == other.nodes and self.state_updates == other.state_updates
+
+    __hash__ = None  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+
+    def __str__(self) -> str:
+        from graphc.graph.text import print_graph
+
+        return print_graph(self)
+
+    def __repr__(self) -> str:
+        return f"<Graph {self.name!r}: {len(self.nodes)} nodes>"
+
+
+def check_update(target: Handle, value: Handle) -> None:
+    """Raise ``ShapeError`` or ``DTypeError`` when ``value`` cannot replace ``target`` in place."""
+    if value.shape != target.shape:
+        raise ShapeError(
+            f"update has shape {shape_text(value.shape)} and the value it replaces {shape_text(target.shape)}; make them equal"
+        ).located(target.label, target.place)
+    if value.dtype is not target.dtype:
+        raise DTypeError(f"update is {value.dtype} and the value it replaces {target.dtype}; cast it with gc.cast").located(
+            target.label, target.place
+        )
+
+
+def _dtype_of_constant(value: Any, array: Any) -> DType:
+    if isinstance(value, (np.ndarray, np.generic)):
+        return DType.of(array.dtype)
+    return {"b": DType.BOOL, "i": DType.I64, "f": DType.F32}.get(array.dtype.kind) or DType.of(array.dtype)
+
+
+def _shape_of(init: Any) -> Any:
+    if init is None or callable(init):
+        raise ShapeError("a shape is missing; give shape=")
+    return np.shape(init)
+
+
+def _brief(array: Any) -> str:
+    return str(array) if array.size <= 6 else f"of shape {array.shape}"
+
+
+__all__ = ["LEAVES", "Graph", "Required", "check_update"]

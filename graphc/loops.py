@@ -1,0 +1,266 @@
+"""The loop language: how an op says what it computes, element by element.
+
+A ``Loop`` is one loop nest: for each index of ``axes`` it evaluates a scalar expression, or combines it over the
+``reduce`` axes. Expressions load operands at index expressions, so that broadcasting, transposing, slicing,
+gathering, contraction and windows are all the same thing: an index map. An op that needs several nests (softmax)
+gives several loops; a later one loads an earlier one by its source number. Everything below this language
+(fusion, code generation, cost) knows loops and functions, never ops.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from graphc.types import Dim, DType, Shape, product
+
+# ---------------------------------------------------------------------------------------- scalar expressions
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Element ``index`` of ``source``: operand number ``source``, or, past the operands, an earlier loop."""
+
+    source: int
+    index: tuple[Expr, ...]
+    dtype: DType
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """The index of iteration axis ``number`` (output axes first, then reduced ones), an int64."""
+
+    number: int
+
+    @property
+    def dtype(self) -> DType:
+        return DType.I64
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """A size as a value, an int64 known when a program is called."""
+
+    dim: Dim
+
+    @property
+    def dtype(self) -> DType:
+        return DType.I64
+
+
+@dataclass(frozen=True, slots=True)
+class Const:
+    """A literal. Floats compare by value only where their bits agree: 0.0 and -0.0 stay apart."""
+
+    value: bool | int | float
+    dtype: DType
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Const) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def _key(self) -> tuple[str, str, str]:
+        return (type(self.value).__name__, repr(self.value), self.dtype.short)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function of the table applied to expressions; ``cast`` converts to ``dtype``; ``guard(c, a, b)`` evaluates
+    ``a`` only where ``c`` holds, so that a load behind it may be out of bounds elsewhere."""
+
+    fn: str
+    args: tuple[Expr, ...]
+    dtype: DType
+
+
+Expr = Load | Axis | Extent | Const | Call
+
+# ------------------------------------------------------------------------------------------------- functions
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One scalar function: its NumPy meaning, its cost in floating-point operations and how it is written."""
+
+    name: str
+    reference: Callable[..., Any]
+    cost: int = 1
+    infix: str = ""
+    result: str = "same"  # "same" as the operands or "bool"
+
+
+def _sigmoid(x: Any) -> Any:
+    small = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1 / (1 + small), small / (1 + small)).astype(x.dtype)
+
+
+def _softplus(x: Any) -> Any:
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def _through_float64(scalar: Callable[[float], float]) -> Callable[[Any], Any]:
+    lifted = np.vectorize(scalar, otypes=[np.float64])
+    return lambda x: lifted(x).astype(np.asarray(x).dtype)
+
+
+def _select(condition: Any, a: Any, b: Any) -> Any:
+    return np.where(condition, a, b)
+
+
+def _table() -> dict[str, Function]:
+    f = Function
+    infix = [
+        f("add", np.add, 1, "+"), f("sub", np.subtract, 1, "-"), f("mul", np.multiply, 1, "*"), f("div", np.true_divide, 4, "/"),
+        f("floordiv", np.floor_divide, 8, "//"), f("mod", np.mod, 8, "%"),
+        f("lt", np.less, 1, "<", "bool"), f("le", np.less_equal, 1, "<=", "bool"), f("gt", np.greater, 1, ">", "bool"),
+        f("ge", np.greater_equal, 1, ">=", "bool"), f("eq", np.equal, 1, "==", "bool"), f("ne", np.not_equal, 1, "!=", "bool"),
+        f("and", np.logical_and, 1, "&", "bool"), f("or", np.logical_or, 1, "|", "bool"), f("xor", np.logical_xor, 1, "^", "bool"),
+    ]  # fmt: skip
+    named = [
+        f("neg", np.negative), f("abs", np.abs), f("sign", np.sign, 2), f("not", np.logical_not, 1, "", "bool"),
+        f("maximum", np.maximum), f("minimum", np.minimum), f("select", _select),
+        f("guard", _select), f("cast", lambda x: x, 1),
+        f("floor", np.floor), f("ceil", np.ceil), f("rint", np.rint), f("trunc", np.trunc),
+        f("isnan", np.isnan, 1, "", "bool"), f("isinf", np.isinf, 1, "", "bool"), f("isfinite", np.isfinite, 1, "", "bool"),
+        f("sqrt", np.sqrt, 6), f("rsqrt", lambda x: (1 / np.sqrt(x)).astype(x.dtype), 8),
+        f("exp", np.exp, 12), f("expm1", np.expm1, 16), f("log", np.log, 14), f("log1p", np.log1p, 16), f("log2", np.log2, 14),
+        f("tanh", np.tanh, 18), f("sigmoid", _sigmoid, 18), f("softplus", _softplus, 28),
+        f("erf", _through_float64(math.erf), 24), f("erfc", _through_float64(math.erfc), 40),
+        f("sin", np.sin, 30), f("cos", np.cos, 30), f("tan", np.tan, 40), f("asin", np.arcsin, 40), f("acos", np.arccos, 40),
+        f("atan", np.arctan, 40), f("atan2", np.arctan2, 50), f("sinh", np.sinh, 40), f("cosh", np.cosh, 40),
+        f("asinh", np.arcsinh, 50), f("acosh", np.arccosh, 50), f("atanh", np.arctanh, 50), f("pow", np.power, 60),
+    ]  # fmt: skip
+    return {function.name: function for function in infix + named}
+
+
+FUNCTIONS: Mapping[str, Function] = _table()
+
+
+def call(fn: str, *args: Expr) -> Call:
+    """``fn`` applied to ``args``, with the dtype that follows from the table.
+
+    >>> call("lt", Axis(0), Const(3, DType.I64)).dtype
+    bool
+    """
+    first = args[1] if fn in ("select", "guard") else args[0]
+    return Call(fn, args, DType.BOOL if FUNCTIONS[fn].result == "bool" else first.dtype)
+
+
+def cast(expr: Expr, dtype: DType) -> Expr:
+    """``expr`` converted to ``dtype``; itself where it has it already."""
+    return expr if expr.dtype is dtype else Call("cast", (expr,), dtype)
+
+
+def walk(expr: Expr) -> Iterator[Expr]:
+    """Every subexpression of ``expr``, index expressions included, parents first."""
+    stack: list[Expr] = [expr]
+    while stack:
+        here = stack.pop()
+        yield here
+        stack.extend(reversed(children(here)))
+
+
+def children(expr: Expr) -> tuple[Expr, ...]:
+    match expr:
+        case Load():
+            return expr.index
+        case Call():
+            return expr.args
+        case _:
+            return ()
+
+
+def rebuild(expr: Expr, visit: Callable[[Expr], Expr | None]) -> Expr:
+    """``expr`` with each subexpression replaced by ``visit`` of it where that is not None, outermost first."""
+    replaced = visit(expr)
+    if replaced is not None:
+        return replaced
+    match expr:
+        case Load(source, index, dtype):
+            return Load(source, tuple(rebuild(i, visit) for i in index), dtype)
+        case Call(fn, args, dtype):
+            return Call(fn, tuple(rebuild(a, visit) for a in args), dtype)
+        case _:
+            return expr
+
+
+def evaluate(expr: Expr, operands: Sequence[Any], dtype: Any = None) -> Any:
+    """The NumPy value of an elementwise ``expr`` whose loads are whole ``operands`` (arrays that broadcast)."""
+    match expr:
+        case Load(source):
+            return operands[source]
+        case Const(value, own):
+            return own.numpy.type(value)
+        case Call("cast", (inner,), own):
+            return np.asarray(evaluate(inner, operands)).astype(own.numpy)
+        case Call(fn, args):
+            return FUNCTIONS[fn].reference(*(evaluate(a, operands) for a in args))
+        case _:
+            raise AssertionError(f"{expr} has no elementwise meaning")
+
+
+# ----------------------------------------------------------------------------------------------------- loops
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loop:
+    """One loop nest.
+
+    axes:    sizes of the output's axes, which are iteration axes ``0 .. len(axes) - 1``
+    reduce:  sizes of further iteration axes over which ``combine`` folds the expression
+    expr:    the scalar expression
+    combine: "" (no reduction), "add", "mul", "maximum", "minimum", "argmax" (index of the first maximum)
+    scatter: where given, the output has shape ``shape`` and the element goes to this index instead,
+             added to what is there (the output starts at zero)
+    """
+
+    axes: Shape
+    expr: Expr
+    dtype: DType
+    reduce: Shape = ()
+    combine: str = ""
+    scatter: tuple[Expr, ...] | None = None
+    scatter_shape: Shape = ()
+
+    @property
+    def shape(self) -> Shape:
+        return self.axes if self.scatter is None else self.scatter_shape
+
+    @property
+    def expressions(self) -> tuple[Expr, ...]:
+        return (self.expr, *(self.scatter or ()))
+
+    def loads(self) -> Iterator[Load]:
+        """Every load of the nest, those inside index expressions included."""
+        for expr in self.expressions:
+            yield from (e for e in walk(expr) if isinstance(e, Load))
+
+    def cost(self) -> Dim:
+        """Floating-point operations of the whole nest, symbolic in the sizes."""
+        each = sum(FUNCTIONS[e.fn].cost for e in walk(self.expr) if isinstance(e, Call) and e.dtype.is_float)
+        return product(self.axes + self.reduce) * (each + (1 if self.combine else 0))
+
+
+def identity(rank: int) -> tuple[Expr, ...]:
+    """The index map of a value read where it is written."""
+    return tuple(Axis(k) for k in range(rank))
+
+
+def broadcast_load(source: int, dtype: DType, shape: Shape, rank: int) -> Load:
+    """Operand ``source`` of ``shape`` read under an iteration of ``rank`` axes by NumPy's broadcasting rule.
+
+    >>> broadcast_load(1, DType.F32, (1, 5), 3).index
+    (Const(value=0, dtype=int64), Axis(number=2))
+    """
+    start = rank - len(shape)
+    zero = Const(0, DType.I64)
+    return Load(source, tuple(zero if d == 1 else Axis(start + k) for k, d in enumerate(shape)), dtype)
+
+
+IDENTITY_ELEMENT: Mapping[str, float] = {"add": 0.0, "mul": 1.0, "maximum": -math.inf, "minimum": math.inf}
