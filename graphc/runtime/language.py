@@ -1,0 +1,243 @@
+# pyright: basic
+"""The language of emitted kernels, and the contract between the code generator and the runtime.
+
+Units. A module holds functions, each of them compiled and cached on its own, whose parameters are all int64:
+
+- ``@kernel def name(lo, hi, args)``: the rows ``lo <= row < hi`` of one kernel; ``args`` is the address of its
+  argument block. Serial, never raises, may call ``external`` functions.
+- ``@entry def run(steps, count, threads)``: runs ``count`` steps; its text is ``launch.ENTRY`` for every program.
+
+Argument block: int64 entries, read with a literal or computed index.
+
+- ``size(args, k)`` is entry k as int64; ``scalar_f32(args, k)``, ``scalar_f64(args, k)`` are entry k read as a
+  float64 and rounded to the type: learning rate, step, ...
+- ``f32_buffer(args, k)``, ``f64_``, ``i32_``, ``i64_``, ``u32_``, ``b1_buffer``: entry k holds the address of a *slot*, an int64
+  cell with the address of the data. ``k`` is a literal and also the alias scope: within one kernel two
+  buffers of different k must not overlap, so memory that is read and written is read and written through one k.
+
+Buffers: ``p[i]`` and ``p[i] = v`` with any integer i, no wrap-around; a store casts v to the element type. Booleans
+take one byte in memory and are read as Numba booleans. ``address(p, i)`` is the address of element i.
+
+Scalars. Types are those of Numba: float32 with float32 stays float32, but int32 with int32 becomes int64 and
+float32 with an integer float64, so wrap: ``i32(a + b)``, ``a * f32(n)``.
+
+- Casts ``f32 f64 i32 i64 u32 u64 b1``: floats to integers truncate and saturate, NaN becomes 0; literals cost nothing.
+- ``_f32`` or ``_f64``: ``fma(a, b, c)``, ``maximum minimum`` (NaN wins; of two zeros either), ``rint floor ceil trunc sqrt
+  abs``, ``copysign(magnitude, sign)``. ``maximum_i64``, ``minimum_i64`` for indices.
+- ``select(condition, a, b)``: evaluates both and takes one; a and b of one type, or both are cast to their common type.
+- ``accumulate_add accumulate_mul accumulate_max accumulate_min`` with ``_f32`` or ``_f64``: ``s = accumulate_add_f32(s, v)`` lets LLVM reorder this
+  one sum into vector accumulators. Max and min keep NaN.
+- ``quotient(a, b)``, ``remainder(a, b)``: of int64 with a >= 0, b > 0, without tests; for index arithmetic.
+- ``bits_f32(x)``: the uint32 of a float32, ``float_f32(u)`` back; ``bits_f64``, ``float_f64`` with uint64.
+
+External functions have C ABI, take int64 only and return nothing; they are compiled on first use:
+``gemm_f32(m, n, k, a, row_stride_a, col_stride_a, b, row_stride_b, col_stride_b, c, row_stride_c)`` and ``gemm_f64``, addresses
+and strides in elements; ``gemm_accumulate_f32`` and ``gemm_accumulate_f64`` add to C.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from llvmlite import ir
+from numba import prange
+from numba.core import types
+from numba.extending import intrinsic
+
+from graphc.runtime import pointers
+from graphc.runtime.intrinsics import define, external
+from graphc.runtime.scalars import (
+    abs_f32,
+    abs_f64,
+    accumulate_add_f32,
+    accumulate_add_f64,
+    accumulate_max_f32,
+    accumulate_max_f64,
+    accumulate_min_f32,
+    accumulate_min_f64,
+    accumulate_mul_f32,
+    accumulate_mul_f64,
+    b1,
+    bits_f32,
+    bits_f64,
+    ceil_f32,
+    ceil_f64,
+    copysign_f32,
+    copysign_f64,
+    f32,
+    f64,
+    float_f32,
+    float_f64,
+    floor_f32,
+    floor_f64,
+    fma_f32,
+    fma_f64,
+    i32,
+    i64,
+    maximum_f32,
+    maximum_f64,
+    maximum_i64,
+    minimum_f32,
+    minimum_f64,
+    minimum_i64,
+    quotient,
+    remainder,
+    rint_f32,
+    rint_f64,
+    select,
+    sqrt_f32,
+    sqrt_f64,
+    trunc_f32,
+    trunc_f64,
+    u32,
+    u64,
+)
+from graphc.runtime.steps import (
+    begin,
+    chunk_start,
+    chunks,
+    claim,
+    end,
+    finish,
+    is_serial,
+    run_tile,
+    tiles,
+    wait,
+)
+
+__all__ = [
+    "abs_f32",
+    "abs_f64",
+    "accumulate_add_f32",
+    "accumulate_add_f64",
+    "accumulate_max_f32",
+    "accumulate_max_f64",
+    "accumulate_min_f32",
+    "accumulate_min_f64",
+    "accumulate_mul_f32",
+    "accumulate_mul_f64",
+    "address",
+    "b1",
+    "b1_buffer",
+    "begin",
+    "bits_f32",
+    "bits_f64",
+    "ceil_f32",
+    "ceil_f64",
+    "chunk_start",
+    "chunks",
+    "claim",
+    "copysign_f32",
+    "copysign_f64",
+    "end",
+    "entry",
+    "f32",
+    "f32_buffer",
+    "f64",
+    "f64_buffer",
+    "finish",
+    "float_f32",
+    "float_f64",
+    "floor_f32",
+    "floor_f64",
+    "fma_f32",
+    "fma_f64",
+    "gemm_accumulate_f32",
+    "gemm_accumulate_f64",
+    "gemm_f32",
+    "gemm_f64",
+    "i32",
+    "i32_buffer",
+    "i64",
+    "i64_buffer",
+    "is_serial",
+    "kernel",
+    "maximum_f32",
+    "maximum_f64",
+    "maximum_i64",
+    "minimum_f32",
+    "minimum_f64",
+    "minimum_i64",
+    "prange",
+    "quotient",
+    "remainder",
+    "rint_f32",
+    "rint_f64",
+    "run_tile",
+    "scalar_f32",
+    "scalar_f64",
+    "select",
+    "size",
+    "sqrt_f32",
+    "sqrt_f64",
+    "tiles",
+    "trunc_f32",
+    "trunc_f64",
+    "u32",
+    "u32_buffer",
+    "u64",
+    "wait",
+]
+
+
+def kernel(function):
+    """Mark a function as a kernel; `jit.load` compiles it."""
+    return function
+
+
+def entry(function):
+    """Mark the function that runs the steps of a program; `jit.load` compiles it as a parallel one."""
+    return function
+
+
+def _buffer(name: str, dtype: types.Type):
+    def definition(typingctx, args, k):
+        if not isinstance(k, types.IntegerLiteral):
+            return None
+        result = pointers.Buffer(dtype, k.literal_value)
+
+        def codegen(context, builder, _, values):
+            return pointers.load_buffer(builder, values[0], ir.IntType(64)(k.literal_value), dtype)
+
+        return result(types.int64, k), codegen
+
+    definition.__name__ = definition.__qualname__ = name
+    return intrinsic(prefer_literal=True)(definition)
+
+
+f32_buffer = _buffer("f32_buffer", types.float32)
+f64_buffer = _buffer("f64_buffer", types.float64)
+i32_buffer = _buffer("i32_buffer", types.int32)
+i64_buffer = _buffer("i64_buffer", types.int64)
+u32_buffer = _buffer("u32_buffer", types.uint32)
+b1_buffer = _buffer("b1_buffer", types.boolean)
+
+
+def _address(typingctx, buffer, i):
+    if not isinstance(buffer, pointers.Buffer):
+        return None
+
+    def codegen(context, builder, _, values):
+        return builder.ptrtoint(builder.gep(values[0], [values[1]]), ir.IntType(64))
+
+    return types.int64(buffer, types.int64), codegen
+
+
+_address.__name__ = _address.__qualname__ = "address"
+address = intrinsic(_address)
+
+
+def _scalar(kind: ir.Type, builder: ir.IRBuilder, args: ir.Value, k: ir.Value) -> ir.Value:
+    value = builder.bitcast(pointers.load_argument(builder, args, k), ir.DoubleType())
+    return value if kind == value.type else builder.fptrunc(value, kind)
+
+
+_entry_of_block = (types.int64, types.int64)
+size = define("size", types.int64, _entry_of_block, pointers.load_argument)
+scalar_f32 = define("scalar_f32", types.float32, _entry_of_block, partial(_scalar, ir.FloatType()))
+scalar_f64 = define("scalar_f64", types.float64, _entry_of_block, partial(_scalar, ir.DoubleType()))
+
+gemm_f32 = external("graphc_gemm_f32", 11)
+gemm_f64 = external("graphc_gemm_f64", 11)
+gemm_accumulate_f32 = external("graphc_gemm_accumulate_f32", 11)
+gemm_accumulate_f64 = external("graphc_gemm_accumulate_f64", 11)

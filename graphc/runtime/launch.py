@@ -1,0 +1,46 @@
+"""How a program runs: the table of its steps, and the one parallel function that walks through it.
+
+A step is a kernel over `rows` rows, cut into `tiles` tiles; tile t covers the rows from `t * rows // tiles` up to
+`(t + 1) * rows // tiles`. The cut belongs to the program, never to the machine, so every number of threads computes
+the same bytes.
+
+One parallel region a call, not one a step: opening a region costs a microsecond or more, meeting at a step 0.1 us. Within it
+each member claims tiles with an atomic bit, first those that it had last time (they are in its cache), then
+those nobody has begun. Nothing assumes that the members really run at the same time: if one never gets a
+processor the others do its work, so there is no team too small and no order of arrival that could hang.
+"""
+
+from __future__ import annotations
+
+#: Words (int64) of one step's record; the table begins at a cache line (64 bytes), and so does every record.
+STEP_WORDS = 8
+#: Position within a record: address of the kernel, tiles, rows, address of the argument block.
+KERNEL, TILES, ROWS, ARGS = range(4)
+#: Kept by the runtime during a call: one bit for each claimed chunk, and the number of finished chunks.
+CLAIMED, FINISHED = 4, 5
+#: Tiles are claimed in at most this many chunks, the bits of a word.
+MOST_CHUNKS = 64
+
+#: The entry of every program. A table serves one call at a time.
+ENTRY = """\
+@entry
+def run(steps, count, threads):
+    if threads == 1 or is_serial(steps, count):
+        for s in range(count):
+            for t in range(tiles(steps, s)):
+                run_tile(steps, s, t)
+    else:
+        before = begin(steps, count, threads)
+        for member in prange(threads):
+            for s in range(count):
+                parts = chunks(steps, s)
+                first = quotient(member * parts, threads)
+                for i in range(parts):
+                    chunk = remainder(first + i, parts)
+                    if claim(steps, s, chunk):
+                        for t in range(chunk_start(steps, s, chunk), chunk_start(steps, s, chunk + 1)):
+                            run_tile(steps, s, t)
+                        finish(steps, s)
+                wait(steps, s, parts)
+        end(before)
+"""

@@ -1,0 +1,154 @@
+# pyright: basic
+"""Scalar words of the kernel language, each one LLVM instruction or a few, so that loops over them vectorise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from inspect import signature
+
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+
+from graphc.runtime.intrinsics import call_llvm, define
+
+# Of the two zeros a maximum may take either, as in NumPy: without this each maximum tests the sign.
+_EITHER_ZERO = ("nsz",)
+# Sums and products whose order the loop may change, and nothing else: NaN and infinities stay what they are.
+_ANY_ORDER = ("reassoc", "contract")
+
+
+def _cast(name: str, result: types.Type):
+    def definition(typingctx, x):
+        source = types.unliteral(x)
+        if not isinstance(source, types.Number | types.Boolean):
+            return None
+
+        def codegen(context, builder, _, values):
+            if isinstance(source, types.Float) and isinstance(result, types.Integer):
+                return _saturate(builder, values[0], result)
+            return context.cast(builder, values[0], source, result)
+
+        return result(source), codegen
+
+    definition.__name__ = definition.__qualname__ = name
+    return intrinsic(definition)
+
+
+def _saturate(builder: ir.IRBuilder, x: ir.Value, result: types.Integer) -> ir.Value:
+    """Truncate a float; the bare instruction would be undefined outside the integer's range."""
+    name = "llvm.fptosi.sat" if result.signed else "llvm.fptoui.sat"
+    kind, source = ir.IntType(result.bitwidth), "f32" if str(x.type) == "float" else "f64"
+    function_type = ir.FunctionType(kind, [x.type])
+    symbol = f"{name}.i{result.bitwidth}.{source}"
+    known = builder.module.globals.get(symbol)
+    return builder.call(known or ir.Function(builder.module, function_type, symbol), [x])
+
+
+f32, f64 = _cast("f32", types.float32), _cast("f64", types.float64)
+i32, i64 = _cast("i32", types.int32), _cast("i64", types.int64)
+u32, u64 = _cast("u32", types.uint32), _cast("u64", types.uint64)
+b1 = _cast("b1", types.boolean)
+
+
+def _unary(llvm: str, builder: ir.IRBuilder, x: ir.Value) -> ir.Value:
+    return call_llvm(builder, llvm, x)
+
+
+def _fma(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
+    return call_llvm(builder, "llvm.fma", a, b, c)
+
+
+def _copysign(builder: ir.IRBuilder, magnitude: ir.Value, sign: ir.Value) -> ir.Value:
+    return call_llvm(builder, "llvm.copysign", magnitude, sign)
+
+
+def _maximum(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
+    return call_llvm(builder, "llvm.maximum", a, b, flags=_EITHER_ZERO)
+
+
+def _minimum(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
+    return call_llvm(builder, "llvm.minimum", a, b, flags=_EITHER_ZERO)
+
+
+def _add(builder: ir.IRBuilder, total: ir.Value, x: ir.Value) -> ir.Value:
+    return builder.fadd(total, x, flags=_ANY_ORDER)
+
+
+def _multiply(builder: ir.IRBuilder, total: ir.Value, x: ir.Value) -> ir.Value:
+    return builder.fmul(total, x, flags=_ANY_ORDER)
+
+
+def _both(name: str, emit: Callable[..., ir.Value]):
+    """The word for float32 and the word for float64."""
+    count = len(signature(emit).parameters) - 1
+    return tuple(define(f"{name}_{suffix}", kind, [kind] * count, emit) for suffix, kind in _FLOATS)
+
+
+_FLOATS = (("f32", types.float32), ("f64", types.float64))
+rint_f32, rint_f64 = _both("rint", partial(_unary, "llvm.rint"))
+floor_f32, floor_f64 = _both("floor", partial(_unary, "llvm.floor"))
+ceil_f32, ceil_f64 = _both("ceil", partial(_unary, "llvm.ceil"))
+trunc_f32, trunc_f64 = _both("trunc", partial(_unary, "llvm.trunc"))
+sqrt_f32, sqrt_f64 = _both("sqrt", partial(_unary, "llvm.sqrt"))
+abs_f32, abs_f64 = _both("abs", partial(_unary, "llvm.fabs"))
+fma_f32, fma_f64 = _both("fma", _fma)
+copysign_f32, copysign_f64 = _both("copysign", _copysign)
+maximum_f32, maximum_f64 = _both("maximum", _maximum)
+minimum_f32, minimum_f64 = _both("minimum", _minimum)
+accumulate_add_f32, accumulate_add_f64 = _both("accumulate_add", _add)
+accumulate_mul_f32, accumulate_mul_f64 = _both("accumulate_mul", _multiply)
+accumulate_max_f32, accumulate_max_f64 = _both("accumulate_max", _maximum)
+accumulate_min_f32, accumulate_min_f64 = _both("accumulate_min", _minimum)
+
+
+def _select(typingctx, condition, a, b):
+    kind = typingctx.unify_types(types.unliteral(a), types.unliteral(b))
+    if kind is None or not isinstance(kind, types.Number | types.Boolean):
+        return None
+
+    def codegen(context, builder, _, values):
+        return builder.select(*values)
+
+    return kind(types.boolean, kind, kind), codegen
+
+
+_select.__name__ = _select.__qualname__ = "select"
+select = intrinsic(_select)
+
+
+def _larger(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
+    return builder.select(builder.icmp_signed(">", a, b), a, b)
+
+
+def _smaller(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
+    return builder.select(builder.icmp_signed("<", a, b), a, b)
+
+
+def _quotient(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
+    return builder.udiv(a, b)
+
+
+def _remainder(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
+    return builder.urem(a, b)
+
+
+_pair = (types.int64, types.int64)
+maximum_i64 = define("maximum_i64", types.int64, _pair, _larger)
+minimum_i64 = define("minimum_i64", types.int64, _pair, _smaller)
+quotient = define("quotient", types.int64, _pair, _quotient)
+remainder = define("remainder", types.int64, _pair, _remainder)
+
+
+def _reinterpret(name: str, source: types.Type, result: types.Type, kind: ir.Type):
+    def emit(builder: ir.IRBuilder, x: ir.Value) -> ir.Value:
+        return builder.bitcast(x, kind)
+
+    return define(name, result, [source], emit)
+
+
+bits_f32 = _reinterpret("bits_f32", types.float32, types.uint32, ir.IntType(32))
+bits_f64 = _reinterpret("bits_f64", types.float64, types.uint64, ir.IntType(64))
+float_f32 = _reinterpret("float_f32", types.uint32, types.float32, ir.FloatType())
+float_f64 = _reinterpret("float_f64", types.uint64, types.float64, ir.DoubleType())
