@@ -70,7 +70,8 @@ def rebuild(cone: Cone, visit: Visit, order: Sequence[int] | None = None) -> Reb
         node = source.nodes[at]
         operands = [target.handle(mapping[i]) for i in node.operands]
         with target.on_behalf_of(source.origins(at)), target.role(_role(source, at)):
-            made = visit(target, at, node, operands) or copy_node(target, source, at, node, operands)
+            visited = visit(target, at, node, operands)
+            made = copy_node(target, source, at, node, operands) if visited is None else visited
         target.inherit(made.id, source.origins(at))
         mapping[at] = made.id
     return Rebuilt(_carried(cone, target, mapping), mapping)
