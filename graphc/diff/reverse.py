@@ -10,6 +10,7 @@ from graphc.diff.masking import AdjointBuild
 from graphc.errors import DifferentiationError, GraphError
 from graphc.graph import Build, Constant, Graph, Handle, lift
 from graphc.registry import Application
+from graphc.rewrite import stabilise_cone
 from graphc.types import Shape, shape_text
 
 
@@ -141,8 +142,8 @@ def pull_back(
 ) -> dict[Handle, Handle]:
     """The adjoint of each node of ``wrt``, given those of the nodes in ``seeds``; all in one graph."""
     graph = wrt[0].graph
+    ahead = stabilised(graph, list(seeds), wrt) if stabilise else dict[int, int]()
     with graph.role("backward"):
-        ahead = _stabilised(graph, list(seeds), wrt) if stabilise else {}
         sweep = _Sweep(graph, wrt)
         for y, seed in seeds.items():
             sweep.give(ahead.get(y.id, y.id), seed)
@@ -150,16 +151,9 @@ def pull_back(
         return {node: sweep.result(node) for node in wrt}
 
 
-def _stabilised(graph: Graph, roots: Sequence[Handle], wrt: Sequence[Handle]) -> Mapping[int, int]:
-    """Which nodes stand for ``roots`` in their stabilised form."""
-    return STABILISE(graph, [r.id for r in roots], [w.id for w in wrt])
-
-
-def _as_declared(graph: Graph, roots: Sequence[int], cuts: Sequence[int]) -> Mapping[int, int]:
-    return {}
-
-
-STABILISE: Any = _as_declared
+def stabilised(graph: Graph, roots: Sequence[Handle], cuts: Sequence[Handle]) -> dict[int, int]:
+    """Which nodes stand for what ``roots`` depend on, once it is rewritten into its stable form."""
+    return stabilise_cone(graph, [r.id for r in roots], [c.id for c in cuts])[0]
 
 
 class _Sweep:
@@ -224,4 +218,4 @@ def _smaller(have: Shape, due: Shape) -> bool:
     return len(have) < len(due) or any(h == 1 and d != 1 for h, d in zip(have, due, strict=False))
 
 
-__all__ = ["as_nodes", "as_tangent", "grad", "paired", "pull_back", "require_float_node", "vjp"]
+__all__ = ["as_nodes", "as_tangent", "grad", "paired", "pull_back", "require_float_node", "stabilised", "vjp"]
