@@ -1,0 +1,94 @@
+# pyright: basic
+"""Mathematical functions of the kernel language, named by function and type: `exp_f32(x)`, `tanh_f64(x)`.
+
+Inline functions are written out where they are called, without branches, so that loops over them become
+vector code. Largest errors in units in the last place, and nanoseconds an element in a loop over 4096
+elements on a 3.6 GHz Zen 5 core with AVX-512; the tests hold the functions to the errors:
+
+=========  =========  =========  ======  ======
+function   float32    float64    ns f32  ns f64
+=========  =========  =========  ======  ======
+exp        0.99 ulp   0.99 ulp   0.22    0.48
+expm1      1.40       1.83       0.22    0.48
+log        0.90       1.25       0.27    0.77
+log1p      1.42       1.76       0.27    0.76
+log2       1.68       1.62       0.28    0.79
+tanh       1.79       1.89       0.29    0.66
+sigmoid    1.65       1.64       0.28    0.60
+softplus   1.67       2.11       0.46    1.49
+erf        1.25       1.05       0.37    1.20
+rsqrt      1.48       1.49       0.18    0.45
+=========  =========  =========  ======  ======
+
+NaN goes through, overflow gives infinity, subnormal results are as exact as the rest, odd functions keep the
+sign of zero; logarithms give -inf at the pole and NaN below it.
+
+Library functions call the C library one element at a time: sin cos tan asin acos atan sinh cosh asinh acosh
+atanh erfc lgamma, and atan2(y, x), pow(x, y).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from llvmlite import ir
+from numba.core import types
+
+from graphc.runtime import vecmath_bodies as bodies
+from graphc.runtime.intrinsics import Word, call_symbol, define
+from graphc.runtime.vecmath_ir import Real
+from graphc.runtime.vecmath_tables import FLOAT32, FLOAT64, Precision
+
+
+def _inline(body: Callable[[Real, Precision], Real]) -> tuple[Word, Word]:
+    """The float32 and the float64 word of a function that is written out where it is called."""
+
+    def word(suffix: str, kind: types.Type, precision: Precision) -> Word:
+        def emit(builder: ir.IRBuilder, x: ir.Value) -> ir.Value:
+            return body(Real(builder, x), precision).value
+
+        return define(f"{body.__name__}_{suffix}", kind, [kind], emit)
+
+    return word("f32", types.float32, FLOAT32), word("f64", types.float64, FLOAT64)
+
+
+def _library(name: str, count: int = 1) -> tuple[Word, Word]:
+    """The float32 and the float64 word of a function of the C library."""
+
+    def emit(symbol: str, result: ir.Type, builder: ir.IRBuilder, *values: ir.Value) -> ir.Value:
+        return call_symbol(builder, symbol, result, values)
+
+    single, double = [types.float32] * count, [types.float64] * count
+    return (
+        define(f"{name}_f32", types.float32, single, partial(emit, f"{name}f", ir.FloatType())),
+        define(f"{name}_f64", types.float64, double, partial(emit, name, ir.DoubleType())),
+    )
+
+
+exp_f32, exp_f64 = _inline(bodies.exp)
+expm1_f32, expm1_f64 = _inline(bodies.expm1)
+log_f32, log_f64 = _inline(bodies.log)
+log1p_f32, log1p_f64 = _inline(bodies.log1p)
+log2_f32, log2_f64 = _inline(bodies.log2)
+tanh_f32, tanh_f64 = _inline(bodies.tanh)
+sigmoid_f32, sigmoid_f64 = _inline(bodies.sigmoid)
+softplus_f32, softplus_f64 = _inline(bodies.softplus)
+erf_f32, erf_f64 = _inline(bodies.erf)
+rsqrt_f32, rsqrt_f64 = _inline(bodies.rsqrt)
+
+sin_f32, sin_f64 = _library("sin")
+cos_f32, cos_f64 = _library("cos")
+tan_f32, tan_f64 = _library("tan")
+asin_f32, asin_f64 = _library("asin")
+acos_f32, acos_f64 = _library("acos")
+atan_f32, atan_f64 = _library("atan")
+atan2_f32, atan2_f64 = _library("atan2", 2)
+sinh_f32, sinh_f64 = _library("sinh")
+cosh_f32, cosh_f64 = _library("cosh")
+asinh_f32, asinh_f64 = _library("asinh")
+acosh_f32, acosh_f64 = _library("acosh")
+atanh_f32, atanh_f64 = _library("atanh")
+erfc_f32, erfc_f64 = _library("erfc")
+lgamma_f32, lgamma_f64 = _library("lgamma")
+pow_f32, pow_f64 = _library("pow", 2)

@@ -1,0 +1,182 @@
+"""Vector math of the kernel language against mpmath over the whole range."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+from collections.abc import Callable
+
+import mpmath
+import numpy as np
+import pytest
+
+from graphc.runtime import jit
+
+# Largest error in units in the last place, float32 and float64.
+INLINE: dict[str, tuple[float, float]] = {
+    "exp": (1.0, 1.0),
+    "expm1": (1.5, 2.0),
+    "log": (1.0, 1.5),
+    "log1p": (1.5, 2.0),
+    "log2": (2.0, 2.0),
+    "tanh": (2.0, 2.0),
+    "sigmoid": (2.0, 2.0),
+    "softplus": (2.0, 2.5),
+    "erf": (1.5, 1.5),
+    "rsqrt": (1.5, 1.5),
+}
+ONE_TO_ONE = ["asin", "acos", "atanh"]
+LIBRARY = ["sin", "cos", "tan", "atan", "sinh", "cosh", "asinh", "acosh", "erfc", "lgamma", *ONE_TO_ONE]
+FLOATS = {"f32": np.dtype(np.float32), "f64": np.dtype(np.float64)}
+
+Evaluate = Callable[[np.ndarray, np.ndarray], dict[str, np.ndarray]]
+
+
+def source(suffix: str) -> str:
+    """A kernel with one loop for each function, results one block after another."""
+    lines = ["from graphc.runtime.language import *", "from graphc.runtime.vecmath import *", "@kernel"]
+    lines += ["def all_functions(lo, hi, args):", "    n = size(args, 3)"]
+    lines += [f"    {p} = {suffix}_buffer(args, {k})" for k, p in enumerate("xyz")]
+    calls = [f"{name}_{suffix}(x[i])" for name in [*INLINE, *LIBRARY]]
+    calls += [f"atan2_{suffix}(x[i], y[i])", f"pow_{suffix}(abs_{suffix}(x[i]), y[i])"]
+    for block, call in enumerate(calls):
+        lines += ["    for i in range(lo, hi):", f"        z[{block} * n + i] = {call}"]
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture(scope="module", params=list(FLOATS))
+def compiled(request: pytest.FixtureRequest) -> tuple[np.dtype, Evaluate]:
+    """Float type, and all of vecmath evaluated on the same arguments."""
+    address = jit.load(source(request.param)).addresses["all_functions"]
+    run = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)(address)
+    names = [*INLINE, *LIBRARY, "atan2", "pow"]
+
+    def evaluate(x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
+        z = np.zeros((len(names), len(x)), x.dtype)
+        slots = np.array([x.ctypes.data, y.ctypes.data, z.ctypes.data])
+        args = np.array([*(slots.ctypes.data + 8 * k for k in range(3)), len(x)])
+        run(0, len(x), args.ctypes.data)
+        return dict(zip(names, z, strict=True))
+
+    return FLOATS[request.param], evaluate
+
+
+def samples(dtype: np.dtype) -> np.ndarray:
+    """Random representations, the ranges where the formulas change, and every special value."""
+    rng = np.random.default_rng(7)
+    limits = np.finfo(dtype)
+    bits = rng.integers(0, 2 ** (8 * dtype.itemsize), 400, dtype=np.uint64).astype(f"u{dtype.itemsize}")
+    widths = (0.05, 0.5, 2.0, 20.0, 110.0, 750.0)
+    uniform = [rng.uniform(-width, width, 120) for width in widths]
+    around_one = [rng.uniform(0.4, 1.6, 200), 1 + rng.uniform(-1, 1, 50) * 1e-4]
+    above_minus_one = [-1 + 2.0 ** rng.uniform(-50, 0, 50)]
+    tops = [
+        math.log(limits.max) + rng.uniform(-0.5, 0.1, 50),
+        math.log(limits.tiny) + rng.uniform(-40, 1, 80),
+    ]
+    special = [
+        0.0,
+        0.5,
+        1.0,
+        2.0,
+        float(limits.tiny),
+        float(limits.smallest_subnormal),
+        float(limits.max),
+        math.inf,
+    ]
+    parts = [*uniform, *around_one, *above_minus_one, *tops, special, -np.array(special), [math.nan]]
+    return np.concatenate([bits.view(dtype), *(np.asarray(part).astype(dtype) for part in parts)])
+
+
+def _log(x: mpmath.mpf) -> mpmath.mpf:
+    return mpmath.nan if x < 0 else mpmath.log(x)
+
+
+def _sigmoid(x: mpmath.mpf) -> mpmath.mpf:
+    return 1 / (1 + mpmath.exp(-x)) if x > 0 else mpmath.exp(x) / (1 + mpmath.exp(x))
+
+
+def _log1p(x: mpmath.mpf) -> mpmath.mpf:
+    return mpmath.nan if x < -1 else mpmath.log1p(x) if x > -1 else -mpmath.inf
+
+
+EXACT: dict[str, Callable[[mpmath.mpf], mpmath.mpf]] = {
+    "exp": mpmath.exp,
+    "expm1": mpmath.expm1,
+    "log": _log,
+    "log1p": _log1p,
+    "log2": lambda x: _log(x) / mpmath.log(2),
+    "tanh": mpmath.tanh,
+    "sigmoid": _sigmoid,
+    "softplus": lambda x: mpmath.log1p(mpmath.exp(x)) if x < 1000 else x,
+    "erf": mpmath.erf,
+    "rsqrt": lambda x: mpmath.nan if x < 0 else 1 / mpmath.sqrt(x) if x else mpmath.inf,
+}
+
+
+def ulps(value: float, exact: mpmath.mpf, dtype: np.dtype) -> float:
+    """Distance in units in the last place of the exact value; what rounds to infinity must be infinite."""
+    limits = np.finfo(dtype)
+    if mpmath.isnan(exact):
+        return 0.0 if math.isnan(value) else math.inf
+    if abs(exact) >= mpmath.ldexp(1, limits.maxexp) - mpmath.ldexp(1, limits.maxexp - limits.nmant - 2):
+        return 0.0 if value == math.copysign(math.inf, exact) else math.inf
+    if not exact:
+        return 0.0 if value == 0 else math.inf
+    exponent = max(int(mpmath.frexp(exact)[1]) - 1, limits.minexp)
+    return float(abs(value - exact) / mpmath.ldexp(1, exponent - limits.nmant))
+
+
+@pytest.mark.parametrize("name", list(INLINE))
+def test_errors_stay_within_the_promised_units(compiled: tuple[np.dtype, Evaluate], name: str) -> None:
+    dtype, evaluate = compiled
+    x = samples(dtype)
+    y = evaluate(x, x)[name]
+    with mpmath.workprec(160):
+        errors = [ulps(float(b), EXACT[name](mpmath.mpf(float(a))), dtype) for a, b in zip(x, y, strict=True)]
+    worst = int(np.argmax(errors))
+    allowed = INLINE[name][0 if dtype.itemsize == 4 else 1]
+    assert errors[worst] <= allowed, f"{name}({x[worst]!r}) = {y[worst]!r}: {errors[worst]:.3g} ulp"
+
+
+@pytest.mark.parametrize("name", ["expm1", "log1p", "tanh", "erf"])
+def test_odd_functions_keep_the_sign_of_zero(compiled: tuple[np.dtype, Evaluate], name: str) -> None:
+    dtype, evaluate = compiled
+    x = np.array([0.0, -0.0], dtype)
+    np.testing.assert_array_equal(np.signbit(evaluate(x, x)[name]), [False, True])
+
+
+def test_poles_and_limits(compiled: tuple[np.dtype, Evaluate]) -> None:
+    dtype, evaluate = compiled
+    results = evaluate(x := np.array([0.0, -0.0, math.inf, -math.inf, -1.0], dtype), x)
+    np.testing.assert_array_equal(results["exp"][:4], [1, 1, math.inf, 0])
+    np.testing.assert_array_equal(results["log"][:3], [-math.inf, -math.inf, math.inf])
+    np.testing.assert_array_equal(results["log1p"][2:], [math.inf, math.nan, -math.inf])
+    np.testing.assert_array_equal(results["rsqrt"][:3], [math.inf, -math.inf, 0])
+    np.testing.assert_array_equal(results["sigmoid"][:4], [0.5, 0.5, 1, 0])
+    np.testing.assert_array_equal(results["softplus"][2:4], [math.inf, 0])
+    np.testing.assert_array_equal(results["tanh"][2:4], [1, -1])
+
+
+def test_log2_is_exact_at_powers_of_two(compiled: tuple[np.dtype, Evaluate]) -> None:
+    dtype, evaluate = compiled
+    exponents = np.arange(np.finfo(dtype).minexp - np.finfo(dtype).nmant, np.finfo(dtype).maxexp)
+    x = np.ldexp(dtype.type(1), exponents)
+    np.testing.assert_array_equal(evaluate(x, x)["log2"], exponents)
+
+
+def test_library_functions_are_those_of_the_name(compiled: tuple[np.dtype, Evaluate]) -> None:
+    """Errors of the C library differ by platform: this only tells a wrong function from the right one."""
+    dtype, evaluate = compiled
+    x, y = np.array([0.25, 0.75, 1.5, -0.5], dtype), np.array([0.5, -2.0, 3.0, 1.25], dtype)
+    results = evaluate(x, y)
+    tolerance = 8 * float(np.finfo(dtype).eps)
+    for name in LIBRARY:
+        domain = {"acosh": x > 1, "asin": abs(x) < 1, "acos": abs(x) < 1, "atanh": abs(x) < 1}.get(
+            name, abs(x) > 0
+        )
+        expected = [getattr(math, name)(float(a)) for a in x[domain]]
+        np.testing.assert_allclose(results[name][domain], expected, rtol=tolerance, err_msg=name)
+    expected = [math.atan2(float(a), float(b)) for a, b in zip(x, y, strict=True)]
+    np.testing.assert_allclose(results["atan2"], expected, rtol=tolerance)
+    np.testing.assert_allclose(results["pow"], np.abs(x.astype(float)) ** y, rtol=tolerance)
