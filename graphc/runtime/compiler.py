@@ -1,58 +1,189 @@
 # pyright: basic
-"""From a Python function to object code, by Numba. Loaded only when something is not in the cache."""
+"""From a Python function to object code. Loaded only when something is not in the cache.
+
+Numba reads the function, infers its types and lowers it to LLVM IR; from there the text is optimised once and emitted here.
+Numba's own way from IR to code optimises twice, loads the result at once under a lock, and before the first function
+imports every implementation it has for arrays, strings and containers (0.25 s), none of which the kernel language has.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from inspect import signature
 
-from numba.core import compiler, registry, types
+import llvmlite.binding as llvm
+from llvmlite import ir
+from numba.core import compiler, fastmathpass, registry, types
+from numba.core.codegen import CPUCodeLibrary, JITCPUCodegen
 from numba.core.compiler_lock import global_compiler_lock
+from numba.core.compiler_machinery import PassManager
+from numba.core.cpu import CPUContext
+from numba.core.typed_passes import (
+    IRLegalization,
+    NativeLowering,
+    NoPythonBackend,
+    NopythonTypeInference,
+    PreLowerStripPhis,
+)
+from numba.core.typing import templates
+from numba.core.typing.context import BaseContext
+from numba.core.untyped_passes import FixupArgs, IRProcessing, ReconstructSSA, TranslateByteCode
 
-from graphc.runtime.loader import Object
+from graphc.errors import CompileError
+from graphc.runtime.loader import Object, target_machine
 
 #: `contract` alone: a product and a sum may fuse; nothing else about floats is loosened.
-_OPTIONS = {
-    "nopython": True,
-    "nogil": True,
-    "error_model": "numpy",
-    "fastmath": {"contract"},
-    "boundscheck": False,
-}
+_OPTIONS = {"nopython": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+#: What Numba puts beside a function that may raise.
+_RAISES = ".const.picklebuf"
 
 
-def compile_function(function: Callable[..., object], *, symbol: str, parallel: bool = False) -> Object:
-    """Compile a function of int64 parameters that returns nothing, as a C function.
+class _Library(CPUCodeLibrary):
+    """Keeps the modules of a function and of what it calls, as they were lowered."""
+
+    def __init__(self, codegen, name) -> None:
+        super().__init__(codegen, name)
+        self.modules: list[ir.Module] = []
+
+    def add_ir_module(self, ir_module) -> None:
+        self.modules.append(ir_module)
+
+    def add_linking_library(self, library) -> None:
+        self.modules.extend(library.modules)
+
+
+class _Codegen(JITCPUCodegen):
+    _library_class = _Library
+
+
+class _Context(CPUContext):
+    """The implementations that kernels can reach: numbers, ranges, and the words of the language."""
+
+    def init(self) -> None:
+        super().init()
+        self._internal_codegen = _Codegen("graphc")
+
+    def load_additional_registries(self) -> None:
+        from numba.cpython import builtins, numbers, rangeobj  # noqa: F401
+
+    def post_lowering(self, mod, library) -> None:
+        fastmathpass.rewrite_module(mod, self.fastmath)  # without the run-time for reference counts
+
+
+class _Typing(BaseContext):
+    """The functions that kernels can name. Attributes and methods are left out: they would load all of Numba."""
+
+    def refresh(self) -> None:
+        self.install_registry(_functions())
+
+
+class _Pipeline(compiler.CompilerBase):
+    """Numba's passes less those for closures, literals, arrays and Python objects."""
+
+    def define_pipelines(self):
+        passes = PassManager("kernel")
+        for each in _PASSES:
+            passes.add_pass(each, each.__name__)
+        passes.finalize()
+        return [passes]
+
+
+_PASSES = (
+    TranslateByteCode,
+    FixupArgs,
+    IRProcessing,
+    ReconstructSSA,
+    NopythonTypeInference,
+    PreLowerStripPhis,
+    IRLegalization,
+    NativeLowering,
+    NoPythonBackend,
+)
+
+
+@cache
+def _functions() -> templates.Registry:
+    chosen = templates.Registry()
+    chosen.functions = templates.builtin_registry.functions
+    chosen.globals = templates.builtin_registry.globals
+    return chosen
+
+
+@cache
+def _context() -> _Context:
+    return _Context(_Typing())
+
+
+def lower(function: Callable[..., object], symbol: str) -> list[str]:
+    """Return the LLVM modules that define a Python function as the C function `symbol`.
 
     Args:
-        function: the Python function; not called.
-        symbol: unique stem of the symbol under which the object code defines it.
-        parallel: whether `prange` opens a parallel region.
+        function: all its parameters are int64, and it returns nothing.
+        symbol: unique within the process.
 
     Raises:
         numba.core.errors.NumbaError: the function is not in the language.
     """
     function.__name__ = function.__qualname__ = symbol
     arguments = (types.int64,) * len(signature(function).parameters)
-    target = registry.cpu_target
     flags = compiler.Flags()
-    target.options.parse_as_flags(flags, {**_OPTIONS, "parallel": parallel})
-    flags.no_cpython_wrapper = True
-    flags.no_cfunc_wrapper = False
+    registry.cpu_target.options.parse_as_flags(flags, _OPTIONS)
+    flags.no_cpython_wrapper = flags.no_cfunc_wrapper = flags.no_compile = True
+    flags.nrt = False
     with global_compiler_lock:
-        library = target.target_context.codegen().create_library(symbol)
-        library.enable_object_caching()
+        context = _context()
+        context.refresh()
+        library = context.codegen().create_library(symbol)
+        typing = context.typing_context
         result = compiler.compile_extra(
-            target.typing_context,
-            target.target_context,
-            function,
-            arguments,
-            types.void,
-            flags,
-            {},
-            library=library,
+            typing, context, function, arguments, types.void, flags, {}, library, _Pipeline
         )
-        _, _, (code, _) = library.serialize_using_object_code()
-    name = result.fndesc.llvm_cfunc_wrapper_name
-    needs = sorted(each.name for each in library._final_module.functions if each.is_declaration)
-    return Object(name, tuple(each for each in needs if not each.startswith("llvm.")), code)
+        library.add_ir_module(_c_function(context, result.fndesc, symbol))
+        return [str(module) for module in library.modules]
+
+
+def _c_function(context: _Context, native, symbol: str) -> ir.Module:
+    """A C function around one in Numba's convention, whose status is always success here."""
+    module = context.create_module(symbol)
+    convention = context.call_conv
+    callee = ir.Function(
+        module, convention.get_function_type(native.restype, native.argtypes), native.llvm_func_name
+    )
+    words = [ir.IntType(64)] * len(native.argtypes)
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), words), symbol)
+    builder = ir.IRBuilder(function.append_basic_block())
+    convention.call_function(builder, callee, native.restype, native.argtypes, function.args)
+    builder.ret_void()
+    return module
+
+
+def emit(modules: list[str], symbol: str) -> Object:
+    """Link LLVM modules, optimise them once and emit the object code of the C function `symbol`.
+
+    Raises:
+        CompileError: the function may raise, which nothing could catch.
+    """
+    module = llvm.parse_assembly(modules[0])
+    for text in modules[1:]:
+        module.link_in(llvm.parse_assembly(text))
+    _hide(module, symbol)
+    machine = target_machine()
+    options = llvm.create_pipeline_tuning_options(speed_level=3)
+    options.loop_vectorization = True
+    options.slp_vectorization = False
+    passes = llvm.create_pass_builder(machine, options)
+    passes.getModulePassManager().run(module, passes)
+    if any(each.name.startswith(_RAISES) for each in module.global_variables):
+        raise CompileError("the function may raise; kernels have no exceptions")
+    needs = sorted(each.name for each in module.functions if each.is_declaration)
+    return Object(
+        symbol, tuple(each for each in needs if not each.startswith("llvm.")), machine.emit_object(module)
+    )
+
+
+def _hide(module: llvm.ModuleRef, symbol: str) -> None:
+    """Leave one function visible, so that the others are inlined and dropped."""
+    for each in (*module.functions, *module.global_variables):
+        if not each.is_declaration and each.name != symbol:
+            each.linkage = llvm.Linkage.internal

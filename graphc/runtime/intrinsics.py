@@ -1,24 +1,30 @@
 # pyright: basic
 """How the words of the kernel language are declared: a name, types, and a few LLVM instructions.
 
-An `@njit` helper called from a kernel costs Numba's whole front end again, 50 ms; an intrinsic costs under a millisecond.
+An `@njit` helper called from a kernel costs Numba's whole front end again (50 ms), and an `@intrinsic` refreshes all of
+Numba's registries (0.25 s at first, then 0.3 ms a use). A word is a template and a lowering in the builtin registry, a few
+microseconds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from inspect import Parameter, Signature, signature
 
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.extending import intrinsic
+from numba.core.typing.templates import AbstractTemplate, Signature, infer_global, signature
+from numba.extending import lower_builtin
 
 WORD = ir.IntType(64)
+Word = Callable[..., object]
 
 
 def define(
-    name: str, result: types.Type, parameters: Sequence[types.Type], emit: Callable[..., ir.Value | None]
-):
+    name: str,
+    result: types.Type,
+    parameters: Sequence[types.Type],
+    emit: Callable[..., ir.Value | None],
+) -> Word:
     """Make the word `name` of the kernel language, a function of fixed types.
 
     Args:
@@ -27,31 +33,57 @@ def define(
         parameters: Numba types; arguments of other numeric types are cast to them.
         emit: `emit(builder, *values)` writes the instructions and returns the LLVM value (None if void).
     """
-    names = list(signature(emit).parameters)[1:]
+    fixed = signature(result, *parameters)
 
-    def definition(typingctx, *_):
-        def codegen(context, builder, _, values):
-            value = emit(builder, *values)
-            return context.get_dummy_value() if result is types.void else value
+    def infer(*arguments: types.Type) -> Signature | None:
+        return fixed if len(arguments) == len(parameters) else None
 
-        return result(*parameters), codegen
+    def lower(context, builder, _, values):
+        value = emit(builder, *values)
+        return context.get_dummy_value() if result is types.void else value
 
-    definition.__name__ = definition.__qualname__ = name
-    # Numba binds arguments by the signature it inspects.
-    kinds = [Parameter(each, Parameter.POSITIONAL_OR_KEYWORD) for each in ["typingctx", *names]]
-    definition.__signature__ = Signature(kinds)  # pyright: ignore[reportFunctionMemberAccess]
-    return intrinsic(definition)
+    return declare(name, infer, lower, parameters)
 
 
-def external(symbol: str, count: int):
+def declare(
+    name: str,
+    infer: Callable[..., Signature | None],
+    lower: Callable[..., ir.Value],
+    parameters: Sequence[types.Type | type[types.Type]],
+) -> Word:
+    """Make the word `name`, whose types depend on its arguments.
+
+    Args:
+        name: as it stands in kernels and in messages.
+        infer: `infer(*types)` returns the signature, or None if the word does not take them; integer literals arrive as
+            literal types.
+        lower: `lower(context, builder, signature, values)` in Numba's convention.
+        parameters: Numba types or classes of types that `lower` covers.
+    """
+
+    def word(*_: object) -> object:
+        raise NotImplementedError(f"{name} is a word of compiled kernels")
+
+    word.__name__ = word.__qualname__ = name
+
+    class Template(AbstractTemplate):
+        key = word
+        prefer_literal = True
+
+        def generic(self, args, kws):
+            return None if kws else infer(*args)
+
+    infer_global(word, types.Function(Template))
+    lower_builtin(word, *parameters)(lower)
+    return word
+
+
+def external(symbol: str, count: int) -> Word:
     """Make a word that calls the C function `symbol` of `count` int64 parameters, which returns nothing."""
-    names = [f"a{index}" for index in range(count)]
 
     def emit(builder: ir.IRBuilder, *values: ir.Value) -> None:
         call_symbol(builder, symbol, ir.VoidType(), values)
 
-    kinds = [Parameter(each, Parameter.POSITIONAL_OR_KEYWORD) for each in ["builder", *names]]
-    emit.__signature__ = Signature(kinds)  # pyright: ignore[reportFunctionMemberAccess]
     return define(symbol, types.void, [types.int64] * count, emit)
 
 

@@ -1,22 +1,28 @@
 """Compile and load emitted modules.
 
-loaded = jit.load(source, file)
-loaded.addresses["forward_hidden"]     # C function void(int64, int64, int64)
-loaded.call(steps_address, count)      # runs the module's @entry
+>>> from graphc.runtime import jit, launch
+>>> text = "from graphc.runtime.language import *\\n" + launch.ENTRY
+>>> loaded = jit.load(text)
+>>> list(loaded.addresses)
+['run']
+>>> loaded.call(0, 0)  # no steps, so nothing happens
+
+Each function of a module is compiled, cached and loaded by itself, under a key made of its text and of everything else
+that decides its code; a kernel that occurs in fifty layers or in two programs is compiled once. Whether it comes from
+the compiler or from disk, it is loaded the same way.
 """
 
 from __future__ import annotations
 
 import ctypes
-import linecache
+import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
 from graphc.errors import CompileError
-from graphc.runtime import loader, threads, units
+from graphc.runtime import cache, externals, loader, threads, units
 
 _RUN = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
 _lock = threading.RLock()
@@ -29,9 +35,9 @@ class Loaded:
     """An emitted module in memory, for the life of the process.
 
     Attributes:
-        addresses: address of each function, by name.
-        compiled: how many of them Numba had to compile now.
-        cached: how many were in memory or on disk.
+        addresses: address of each function, by name: kernels are C functions `void(int64 lo, int64 hi, int64 args)`.
+        compiled: how many functions Numba had to compile for this.
+        cached: how many of the module's functions were in memory or on disk.
     """
 
     addresses: Mapping[str, int]
@@ -40,25 +46,26 @@ class Loaded:
     _run: Callable[[int, int, int], None] | None
 
     def call(self, steps: int, count: int) -> None:
-        """Run `count` steps of the table at address `steps`; the interpreter is free meanwhile.
+        """Run `count` steps of the table at address `steps` (see `graphc.runtime.launch`); the GIL is free meanwhile.
 
-        A table serves one call at a time; several threads may call with tables of their own.
+        A table serves one call at a time; several Python threads may call at once, each with a table of its own.
 
         Raises:
             CompileError: the module has no `@entry`.
         """
         if self._run is None:
             raise CompileError("the module has no @entry; append launch.ENTRY to it")
-        self._run(steps, count, threads.count())
+        with threads.exclusive():
+            self._run(steps, count, threads.count())
 
 
 def counters() -> int:
-    """Number of functions that Numba has compiled in this process."""
+    """Return how many functions Numba has compiled in this process."""
     return _compilations
 
 
 def load(source: str, file: str | None = None) -> Loaded:
-    """Compile what is new in an emitted module and load all of it.
+    """Load an emitted module, compiling what is in no cache.
 
     Args:
         source: text of the module, in the language of `graphc.runtime.language`.
@@ -69,38 +76,74 @@ def load(source: str, file: str | None = None) -> Loaded:
     """
     name = file or "<kernels>"
     functions = units.split(source, name)
+    keys = {unit.name: unit.key(cache.environment()) for unit in functions}
     with _lock:
         before = _compilations
-        addresses = {unit.name: _address(unit, source, name) for unit in functions}
-    compiled = _compilations - before
+        missing = _read_all(set(keys.values()))
+        wanted = {keys[unit.name]: unit for unit in functions if keys[unit.name] in missing}
+        _compile_all(wanted, source, name)
+        compiled = _compilations - before
+    addresses = {unit: _addresses[key] for unit, key in keys.items()}
     entries = [unit.name for unit in functions if unit.parallel]
     run = _RUN(addresses[entries[0]]) if entries else None
-    return Loaded(MappingProxyType(addresses), compiled, len(functions) - compiled, run)
+    return Loaded(MappingProxyType(addresses), compiled, len(functions) - len(wanted), run)
 
 
-def _address(unit: units.Unit, source: str, file: str) -> int:
-    key = unit.key("")
-    if key not in _addresses:
-        _addresses[key] = loader.link(_compile(unit, key, source, file))
-    return _addresses[key]
+def _read_all(keys: Iterable[str]) -> set[str]:
+    """Load what the disk holds of `keys`; return those that must be compiled."""
+    absent = {key for key in keys if key not in _addresses}
+    found = {key: unit for key in sorted(absent) if (unit := cache.read(key)) is not None}
+    _link(found)
+    return absent - found.keys()
 
 
-def _compile(unit: units.Unit, key: str, source: str, file: str) -> loader.Object:
+def _link(objects: Mapping[str, loader.Object]) -> None:
+    """Load object code, after the external functions that it calls."""
+    needs = {name for unit in objects.values() for name in unit.needs}
+    for symbol in sorted(needs & externals.SOURCES.keys()):
+        _require(symbol)
+    _addresses.update(loader.link(objects))
+
+
+def _require(symbol: str) -> None:
+    """Load an external function, unless it is loaded."""
+    key = externals.key(symbol, cache.environment())
+    if key in _addresses:
+        return
+    unit = cache.read(key)
+    if unit is None:
+        unit = _external(symbol)
+        cache.write(key, unit)
+    _link({key: unit})
+    loader.publish(symbol, _addresses[key])
+
+
+def _external(symbol: str) -> loader.Object:
     global _compilations
-    from graphc.runtime import compiler
+    from graphc.runtime import build
 
-    function = _execute(source, file)[unit.name]
     _compilations += 1
-    try:
-        return compiler.compile_function(function, symbol=f"graphc_{key}", parallel=unit.parallel)
-    except Exception as error:
-        first = str(error).strip().partition("\n")[0]
-        raise CompileError(f"{unit.name}: {first}; the kernel's text is in {file}") from error
+    return build.external(symbol)
 
 
-def _execute(source: str, file: str) -> dict[str, Any]:
-    """Run the module's text, with its lines where tracebacks and Numba look for them."""
-    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-    namespace: dict[str, Any] = {"__name__": "graphc_kernels", "__file__": file}
-    exec(compile(source, file, "exec"), namespace)
-    return namespace
+def _compile_all(wanted: Mapping[str, units.Unit], source: str, file: str) -> None:
+    """Compile, store and load what is in no cache."""
+    global _compilations
+    if not wanted:
+        return
+    from graphc.runtime import build
+
+    objects = build.build(wanted, source, file)
+    _compilations += len(objects)
+    for key, unit in objects.items():
+        cache.write(key, unit)
+    _link(objects)
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

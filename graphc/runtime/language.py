@@ -42,10 +42,10 @@ from functools import partial
 from llvmlite import ir
 from numba import prange
 from numba.core import types
-from numba.extending import intrinsic
+from numba.core.typing.templates import Signature, signature
 
 from graphc.runtime import pointers
-from graphc.runtime.intrinsics import define, external
+from graphc.runtime.intrinsics import WORD, Word, declare, define, external
 from graphc.runtime.scalars import (
     abs_f32,
     abs_f64,
@@ -93,13 +93,13 @@ from graphc.runtime.scalars import (
     u64,
 )
 from graphc.runtime.steps import (
-    begin,
     chunk_start,
     chunks,
     claim,
-    end,
+    clear,
     finish,
     is_serial,
+    parallel_for,
     run_tile,
     tiles,
     wait,
@@ -119,7 +119,6 @@ __all__ = [
     "address",
     "b1",
     "b1_buffer",
-    "begin",
     "bits_f32",
     "bits_f64",
     "ceil_f32",
@@ -127,9 +126,9 @@ __all__ = [
     "chunk_start",
     "chunks",
     "claim",
+    "clear",
     "copysign_f32",
     "copysign_f64",
-    "end",
     "entry",
     "f32",
     "f32_buffer",
@@ -158,6 +157,7 @@ __all__ = [
     "minimum_f32",
     "minimum_f64",
     "minimum_i64",
+    "parallel_for",
     "prange",
     "quotient",
     "remainder",
@@ -190,19 +190,16 @@ def entry(function):
     return function
 
 
-def _buffer(name: str, dtype: types.Type):
-    def definition(typingctx, args, k):
+def _buffer(name: str, dtype: types.Type) -> Word:
+    def infer(args: types.Type, k: types.Type) -> Signature | None:
         if not isinstance(k, types.IntegerLiteral):
             return None
-        result = pointers.Buffer(dtype, k.literal_value)
+        return signature(pointers.Buffer(dtype, k.literal_value), types.int64, k)
 
-        def codegen(context, builder, _, values):
-            return pointers.load_buffer(builder, values[0], ir.IntType(64)(k.literal_value), dtype)
+    def lower(context, builder, sig, values):
+        return pointers.load_buffer(builder, values[0], WORD(sig.args[1].literal_value), dtype)
 
-        return result(types.int64, k), codegen
-
-    definition.__name__ = definition.__qualname__ = name
-    return intrinsic(prefer_literal=True)(definition)
+    return declare(name, infer, lower, [types.int64, types.IntegerLiteral])
 
 
 f32_buffer = _buffer("f32_buffer", types.float32)
@@ -213,18 +210,15 @@ u32_buffer = _buffer("u32_buffer", types.uint32)
 b1_buffer = _buffer("b1_buffer", types.boolean)
 
 
-def _address(typingctx, buffer, i):
-    if not isinstance(buffer, pointers.Buffer):
-        return None
-
-    def codegen(context, builder, _, values):
-        return builder.ptrtoint(builder.gep(values[0], [values[1]]), ir.IntType(64))
-
-    return types.int64(buffer, types.int64), codegen
+def _infer_address(buffer: types.Type, i: types.Type) -> Signature | None:
+    return signature(types.int64, buffer, types.int64) if isinstance(buffer, pointers.Buffer) else None
 
 
-_address.__name__ = _address.__qualname__ = "address"
-address = intrinsic(_address)
+def _address(context, builder, sig, values):
+    return builder.ptrtoint(builder.gep(values[0], [values[1]]), WORD)
+
+
+address = declare("address", _infer_address, _address, [pointers.Buffer, types.int64])
 
 
 def _scalar(kind: ir.Type, builder: ir.IRBuilder, args: ir.Value, k: ir.Value) -> ir.Value:

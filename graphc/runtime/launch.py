@@ -30,7 +30,7 @@ def run(steps, count, threads):
             for t in range(tiles(steps, s)):
                 run_tile(steps, s, t)
     else:
-        before = begin(steps, count, threads)
+        clear(steps, count)
         for member in prange(threads):
             for s in range(count):
                 parts = chunks(steps, s)
@@ -42,5 +42,4 @@ def run(steps, count, threads):
                             run_tile(steps, s, t)
                         finish(steps, s)
                 wait(steps, s, parts)
-        end(before)
 """

@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
-import threading
+import contextlib
+import ctypes
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
 import llvmlite.binding as llvm
 
 from graphc.errors import CompileError
+from graphc.runtime import threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,29 +31,78 @@ class Object:
     code: bytes
 
 
-_lock = threading.Lock()
+def link(units: Mapping[str, Object]) -> dict[str, int]:
+    """Load object code for the life of the process and return the addresses of its functions.
 
-
-def link(unit: Object) -> int:
-    """Load object code for the life of the process and return the address of its function.
+    Args:
+        units: object code by any name; the result has the same names.
 
     Raises:
         CompileError: a symbol that it needs is nowhere in the process; LLVM itself would end the process.
     """
-    missing = [name for name in unit.needs if llvm.address_of_symbol(name) is None]
-    if missing:
-        raise CompileError(f"{unit.symbol}: this process lacks the functions {missing}; report it as a bug")
-    with _lock:
-        engine = _engine()
+    for name in sorted({name for unit in units.values() for name in unit.needs}):
+        _resolve(name)
+    engine = _engine()
+    for unit in units.values():
         engine.add_object_file(llvm.ObjectFileRef.from_data(unit.code))
-        engine.finalize_object()
-        return engine.get_function_address(unit.symbol)
+    engine.finalize_object()
+    return {name: engine.get_function_address(unit.symbol) for name, unit in units.items()}
+
+
+def publish(symbol: str, address: int) -> None:
+    """Make a C function known to object code loaded from now on."""
+    llvm.add_symbol(symbol, address)
+
+
+def _resolve(symbol: str) -> None:
+    """See to it that LLVM finds a symbol: of the threading layer, of the process, or of the C library."""
+    if symbol.startswith(threads.LAYER_PREFIX):
+        publish(symbol, threads.symbols()[symbol])
+    elif llvm.address_of_symbol(symbol) is None:
+        publish(symbol, _library_function(symbol))
+
+
+def _library_function(symbol: str) -> int:
+    for library in _libraries():
+        if hasattr(library, symbol):
+            return ctypes.cast(getattr(library, symbol), ctypes.c_void_p).value or 0
+    raise CompileError(f"the function {symbol} is not in this process; a kernel may call the C library only")
+
+
+@cache
+def _libraries() -> list[ctypes.CDLL]:
+    """The libraries with C's functions, which need not be visible to LLVM."""
+    names = {"win32": ["ucrtbase"], "darwin": ["libSystem.dylib"]}.get(
+        sys.platform, ["libm.so.6", "libc.so.6"]
+    )
+    found: list[ctypes.CDLL] = []
+    for name in names:
+        with contextlib.suppress(OSError):
+            found.append(ctypes.CDLL(name))
+    return found
 
 
 @cache
 def _engine() -> llvm.ExecutionEngine:
     """The one engine, which owns all loaded code and lives as long as the process."""
+    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), target_machine())
+
+
+def target_machine() -> llvm.TargetMachine:
+    """A target machine for this very processor."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    machine = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(jit=True)
-    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+    target = llvm.Target.from_triple(llvm.get_process_triple())
+    cpu, features = host()
+    model = "static" if target.name.startswith("x86") else "default"
+    return target.create_target_machine(
+        cpu=cpu, features=features, opt=3, reloc=model, codemodel="jitdefault", jit=True
+    )
+
+
+def host() -> tuple[str, str]:
+    """Name and features of this processor, as LLVM knows them."""
+    try:
+        return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+    except RuntimeError:  # LLVM cannot tell the features on every platform
+        return llvm.get_host_cpu_name(), ""

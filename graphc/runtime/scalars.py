@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from inspect import signature
+from inspect import signature as parameters_of
 
 from llvmlite import ir
 from numba.core import types
-from numba.extending import intrinsic
+from numba.core.typing.templates import Signature, signature
 
-from graphc.runtime.intrinsics import call_llvm, define
+from graphc.runtime.intrinsics import Word, call_llvm, declare, define
 
 # Of the two zeros a maximum may take either, as in NumPy: without this each maximum tests the sign.
 _EITHER_ZERO = ("nsz",)
@@ -19,21 +19,18 @@ _EITHER_ZERO = ("nsz",)
 _ANY_ORDER = ("reassoc", "contract")
 
 
-def _cast(name: str, result: types.Type):
-    def definition(typingctx, x):
+def _cast(name: str, result: types.Type) -> Word:
+    def infer(x: types.Type) -> Signature | None:
         source = types.unliteral(x)
-        if not isinstance(source, types.Number | types.Boolean):
-            return None
+        return signature(result, source) if isinstance(source, types.Number | types.Boolean) else None
 
-        def codegen(context, builder, _, values):
-            if isinstance(source, types.Float) and isinstance(result, types.Integer):
-                return _saturate(builder, values[0], result)
-            return context.cast(builder, values[0], source, result)
+    def lower(context, builder, sig, values):
+        source = sig.args[0]
+        if isinstance(source, types.Float) and isinstance(result, types.Integer):
+            return _saturate(builder, values[0], result)
+        return context.cast(builder, values[0], source, result)
 
-        return result(source), codegen
-
-    definition.__name__ = definition.__qualname__ = name
-    return intrinsic(definition)
+    return declare(name, infer, lower, [types.Any])
 
 
 def _saturate(builder: ir.IRBuilder, x: ir.Value, result: types.Integer) -> ir.Value:
@@ -82,7 +79,7 @@ def _multiply(builder: ir.IRBuilder, total: ir.Value, x: ir.Value) -> ir.Value:
 
 def _both(name: str, emit: Callable[..., ir.Value]):
     """The word for float32 and the word for float64."""
-    count = len(signature(emit).parameters) - 1
+    count = len(parameters_of(emit).parameters) - 1
     return tuple(define(f"{name}_{suffix}", kind, [kind] * count, emit) for suffix, kind in _FLOATS)
 
 
@@ -103,19 +100,18 @@ accumulate_max_f32, accumulate_max_f64 = _both("accumulate_max", _maximum)
 accumulate_min_f32, accumulate_min_f64 = _both("accumulate_min", _minimum)
 
 
-def _select(typingctx, condition, a, b):
-    kind = typingctx.unify_types(types.unliteral(a), types.unliteral(b))
-    if kind is None or not isinstance(kind, types.Number | types.Boolean):
+def _infer_select(condition: types.Type, a: types.Type, b: types.Type) -> Signature | None:
+    kinds = {types.unliteral(a), types.unliteral(b)}
+    if len(kinds) > 1 or not isinstance(kind := kinds.pop(), types.Number | types.Boolean):
         return None
-
-    def codegen(context, builder, _, values):
-        return builder.select(*values)
-
-    return kind(types.boolean, kind, kind), codegen
+    return signature(kind, types.boolean, kind, kind)
 
 
-_select.__name__ = _select.__qualname__ = "select"
-select = intrinsic(_select)
+def _select(context, builder, sig, values):
+    return builder.select(*values)
+
+
+select = declare("select", _infer_select, _select, [types.boolean, types.Any, types.Any])
 
 
 def _larger(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
