@@ -1,18 +1,18 @@
 """The engine: nodes are built in normal form, each application offered to the rules before it is appended.
 
-A rule looks at one application (a ``Term``) and at what its operands are made of, and answers with another node or
-None. Operands are normal before their users are built, and what a rule builds is offered to the rules again, so one
-sweep in topological order reaches the fixpoint; ``LIMIT`` bounds rewrites within rewrites.
+A rule looks at one application (a ``Term``) and at what its operands are made of, and answers with another
+node or None. Operands are normal before their users are built, and what a rule builds is offered to the rules
+again, so one sweep in topological order reaches the fixpoint; ``LIMIT`` bounds rewrites within rewrites.
 
-A *cut* is a node that no rule sees through, replaces or lands on: the derivative by it, or its value, was asked for.
-Landing on one matters too. Where the user built ``z = sigmoid(-x)`` and, apart from it, ``1 - sigmoid(x)``, making
-the second the node ``z`` would add to the derivative by ``z``.
+A *cut* is a node that no rule sees through, replaces or lands on: the derivative by it, or its value, was
+asked for. Landing on one matters too. Where the user built ``z = sigmoid(-x)`` and, apart from it, ``1 -
+sigmoid(x)``, making the second the node ``z`` would add to the derivative by ``z``.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -80,7 +80,7 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Rewritten:
-    """What a pass gives back: the new cone, the counterpart of each old node, and the rewrites that took place.
+    """What a pass gives back: the new cone, each old node's counterpart, and the rewrites that took place.
 
     An old node that is missing in ``mapping`` has no counterpart.
     """
@@ -90,7 +90,7 @@ class Rewritten:
     applied: tuple[Applied, ...] = ()
 
 
-class _OntoCut(Exception):
+class _OntoCutError(Exception):
     """A rewrite would have produced a node that was cut; it is declined."""
 
 
@@ -119,7 +119,8 @@ class Rewriter:
 
     def rewrite(self, term: Term) -> Handle | None:
         """What the first rule that applies makes of ``term``; None when none does."""
-        for rule in self.rules.get(term.op, ()) if self._depth < LIMIT else ():
+        tried = (*self.rules.get(term.op, ()), *self.rules.get("*", ()))
+        for rule in tried if self._depth < LIMIT else ():
             before = len(self.applied)
             made = self._tried(rule, term)
             if made is not None:
@@ -144,7 +145,7 @@ class Rewriter:
         return self.see(value) if value.node.op in ops else None
 
     def number(self, value: Handle) -> float | None:
-        """The number of which every element of a constant ``value`` is a copy, else None (-0.0 stays -0.0)."""
+        """The number of which every element of a constant is a copy, else None (-0.0 stays -0.0)."""
         while value.node.op in ("broadcast_to", "reshape", "stop_gradient") and value.id not in self.cuts:
             value = value.operands[0]
         if not value.node.is_const:
@@ -174,7 +175,7 @@ class Rewriter:
         return self("broadcast_to", value, shape=shape) if reaches(value.shape, shape) else None
 
     @contextmanager
-    def standing_for(self, at: int, source: Graph) -> Iterator[None]:
+    def standing_for(self, at: int, source: Graph) -> Generator[None]:
         """Build and record in the name of node ``at`` of ``source``."""
         origins = source.origins(at)
         role = origins[0].role if origins else "forward"
@@ -185,7 +186,7 @@ class Rewriter:
     def _append(self, term: Term) -> Handle:
         made = self.graph.add(term.op, term.operands, **term.params)
         if self._depth and made.id in self.cuts:
-            raise _OntoCut
+            raise _OntoCutError
         return made
 
     def _tried(self, rule: Local, term: Term) -> Handle | None:
@@ -193,7 +194,7 @@ class Rewriter:
         try:
             made = rule.apply(self, term)
             return None if made is None else self._fitted(made, term.type)
-        except _OntoCut:
+        except _OntoCutError:
             return None
         finally:
             self._depth -= 1
@@ -218,7 +219,7 @@ def reaches(shape: Shape, wider: Shape) -> bool:
 
 
 def rewrite_cone(cone: Cone, rules: Rules) -> Rewritten:
-    """The cone rebuilt under ``rules``; nodes in ``cone.kept`` are copied as they are and never seen through."""
+    """The cone rebuilt under ``rules``; nodes in ``cone.kept`` are copied and never seen through."""
     sweep = _Sweep(cone, rules, cone.users(), frozenset(cone.roots))
     done = rebuild(cone, sweep)
     applied = tuple(sweep.rewriter.applied) if sweep.rewriter else ()

@@ -1,9 +1,10 @@
 """Patterns, written as the formulas they match: ``log(1 + exp(X))``.
 
-A pattern is a tree of ops over variables. A variable that stands twice must be the same node, ``add`` and ``mul``
-match in both orders, a difference also matches a sum with a negated term, and numbers are compared by value,
-however they were broadcast. Parameters that a pattern does not mention are free. ``spread(p)`` looks through
-broadcasting and through reshapes that only insert or drop axes of size 1, so that ``keepdims`` does not matter.
+A pattern is a tree of ops over variables. A variable that stands twice must be the same node, ``add`` and
+``mul`` match in both orders, a difference also matches a sum with a negated term, and numbers are compared by
+value, however they were broadcast. Parameters that a pattern does not mention are free. ``spread(p)`` looks
+through broadcasting and through reshapes that only insert or drop axes of size 1, so that ``keepdims`` does
+not matter.
 """
 
 from __future__ import annotations
@@ -223,7 +224,7 @@ def _long(value: Handle) -> list[Any]:
 class Rule:
     """``left`` becomes ``right``.
 
-    right:   a pattern over the variables of ``left``, or a function ``(rewriter, found) -> node or None (decline)``
+    right:   a pattern over the variables of ``left``, or a function ``(rewriter, found) -> node or None``
     assumes: where the two are equal in real arithmetic, and how they differ in floating point
     example: builds one formula that the rule rewrites, from which ``proof.prove`` proves the rule
     """

@@ -1,7 +1,8 @@
 """The stabilising rules: formulas that overflow, cancel or meet 0/0, and the forms that do not.
 
-Both sides of a rule are equal in real arithmetic wherever the left side is defined; where the left side overflows or
-cancels, the right side has the value that exact arithmetic would give. ``proof.prove`` proves each rule.
+Both sides of a rule are equal in real arithmetic wherever the left side is defined; where the left side
+overflows or cancels, the right side has the value that exact arithmetic would give. ``proof.prove`` proves
+each rule.
 """
 
 from __future__ import annotations
@@ -57,8 +58,8 @@ def _share(b: Rewriter, found: Found) -> Handle | None:
 def _along(found: Found, b: Rewriter) -> bool:
     """Whether the sum, as it is spread over x, stands at each place for the sum through that place.
 
-    The order of the axes that are not of size 1 never changes below ``spread``, so it is enough that each kept axis
-    has its own size at its own place and each summed axis has size 1.
+    The order of the axes that are not of size 1 never changes below ``spread``, so it is enough that each
+    kept axis has its own size at its own place and each summed axis has size 1.
     """
     shape: Shape = found["X"].shape
     given = found["spread"].shape
@@ -115,7 +116,7 @@ _SOFTMAX = (
     ),
     Rule(
         name="share_of_exponentials", left=Var("E") / spread(sum_(exp(X), axes=A)), right=_share,
-        assumes="u and x real; also for several axes and for chosen elements", example=_exponential_share_example,
+        assumes="u and x real; also for several axes and chosen elements", example=_exponential_share_example,
     ),
     Rule(
         name="softmax_shift", left=softmax(X - Y, axis=Var("axis")), right=_unshifted,
@@ -143,13 +144,13 @@ _SOFTMAX = (
         example=lambda g: _f("sqrt", _f("sum", _f("square", _real(g, 3)))),
     ),
     Rule(
-        name="norm_of_products", left=sqrt(sum_(X * X, axes=A, keepdims=K)), right=norm(X, axes=A, keepdims=K),
-        assumes="as norm",
+        name="norm_of_products", left=sqrt(sum_(X * X, axes=A, keepdims=K)),
+        right=norm(X, axes=A, keepdims=K), assumes="as norm",
         example=lambda g: _f("sqrt", _f("sum", _real(g, 3) * g["x"])),
     ),
 )  # fmt: skip
 
-# ------------------------------------------------------------------------------------- sigmoid, softplus, tanh
+# ------------------------------------------------------------------------------------ sigmoid, softplus, tanh
 
 
 def _half(value: Handle, b: Rewriter) -> Handle:
@@ -272,7 +273,8 @@ _LOGARITHM = (
         example=lambda g: _f("log", 1 + _f("square", _real(g))),
     ),
     Rule(
-        name="log1p_of_negated", left=log(1 - X), right=log1p(-X), assumes="x < 1; the left side loses x near 0",
+        name="log1p_of_negated", left=log(1 - X), right=log1p(-X),
+        assumes="x < 1; the left side loses x near 0",
         example=lambda g: _f("log", 1 - _f("sin", _real(g)) / 2),
     ),
     Rule(

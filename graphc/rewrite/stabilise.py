@@ -12,7 +12,7 @@ _TABLE = by_op(RULES)
 
 
 def stabilise(cone: Cone) -> Rewritten:
-    """The cone with every formula that a stabilising rule knows in its stable form. Doing it twice changes nothing.
+    """The cone with every formula that a rule knows in its stable form. Doing it twice changes nothing.
 
     >>> import graphc as gc
     >>> from graphc.graph import Cone
@@ -31,9 +31,9 @@ def stabilise_cone(
 ) -> tuple[dict[int, int], tuple[Applied, ...]]:
     """Append the stable form of what ``roots`` depend on to the same graph.
 
-    Returns the counterpart of every node that ``roots`` depend on (itself where nothing changed) and the rewrites.
-    ``cuts`` are the nodes by which a derivative will be asked for: each stands for itself, as does everything that
-    is reached only through one; no rule looks through, replaces or lands on a cut.
+    Returns the counterpart of every node that ``roots`` depend on (itself where nothing changed) and the
+    rewrites. ``cuts`` are the nodes by which a derivative will be asked for: each stands for itself, as does
+    all that is reached only through one; no rule looks through, replaces or lands on a cut.
     """
     roots, cut = list(roots), frozenset(cuts)
     b = Rewriter(graph, _TABLE, set(cut))
