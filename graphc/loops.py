@@ -190,6 +190,41 @@ def rebuild(expr: Expr, visit: Callable[[Expr], Expr | None]) -> Expr:
             return expr
 
 
+def fold(expr: Expr) -> Expr:
+    """``expr`` with calls on literals computed and ``x ** 3`` multiplied out; index expressions included."""
+    match expr:
+        case Load(source, index, dtype):
+            return Load(source, tuple(fold(i) for i in index), dtype)
+        case Call(fn, args, dtype):
+            return _folded(Call(fn, tuple(fold(a) for a in args), dtype))
+        case _:
+            return expr
+
+
+def _folded(expr: Call) -> Expr:
+    first, last = expr.args[0], expr.args[-1]
+    if expr.fn in ("select", "guard") and isinstance(first, Const):
+        return expr.args[1] if first.value else expr.args[2]
+    if expr.fn == "pow" and isinstance(last, Const) and last.value in range(17):
+        return integer_power(first, int(last.value))
+    if not all(isinstance(a, Const) for a in expr.args):
+        return expr
+    with np.errstate(all="ignore"):
+        value = np.asarray(evaluate(expr, ())).astype(expr.dtype.numpy).item()
+    return Const(value, expr.dtype) if value == value else expr
+
+
+def integer_power(base: Expr, exponent: int) -> Expr:
+    """``base`` to a non-negative integer by repeated squaring."""
+    if exponent == 0:
+        return Const(1.0 if base.dtype.is_float else 1, base.dtype)
+    if exponent == 1:
+        return base
+    half = integer_power(base, exponent // 2)
+    square = call("mul", half, half)
+    return call("mul", square, base) if exponent % 2 else square
+
+
 def evaluate(expr: Expr, operands: Sequence[Any], dtype: Any = None) -> Any:
     """The NumPy value of an elementwise ``expr`` whose loads are whole ``operands`` (arrays that broadcast)."""
     match expr:

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from graphc.errors import ExpressionError
-from graphc.loops import Call, Const, Expr, Load, call
+from graphc.loops import Call, Const, Expr, Load, call, integer_power
 from graphc.types import DType
 
 
@@ -86,7 +86,8 @@ def _no_delta(expr: Any) -> Any:
     import sympy
 
     zero = sympy.Integer(0)
-    return expr.replace(sympy.DiracDelta, lambda *_: zero).replace(lambda e: isinstance(e, sympy.Derivative), lambda _: zero)
+    plain = expr.replace(sympy.DiracDelta, lambda *_: zero).replace(lambda e: isinstance(e, sympy.Derivative), lambda _: zero)
+    return plain.replace(lambda e: isinstance(e, sympy.Subs), lambda e: e.doit())
 
 
 def _simpler(expr: Any) -> list[Any]:
@@ -102,18 +103,36 @@ def _through_output(body: Any, derivative: Any, out: Any) -> list[Any]:
 
     if isinstance(body, sympy.Piecewise) and isinstance(derivative, sympy.Piecewise):
         return _branchwise(body, derivative, out)
+    body = _plain(body)
     atom = _only_atom(body)
     if atom is None:
         return []
     e = sympy.Dummy("e", real=True)
-    reduced = body.xreplace({atom: e})
-    if reduced.has(atom.func) and reduced.has(*atom.free_symbols):
-        return []
-    solution = _solve_linear_fractional(reduced, e, out)
+    solution = _solve_linear_fractional(body.subs(atom, e), e, out)
     if solution is None:
         return []
-    found = derivative.xreplace({atom: e}).subs(e, solution)
-    return [sympy.factor(sympy.cancel(found)) if not found.has(sympy.Piecewise) else found]
+    found = _plain(derivative).subs(atom, e).subs(e, solution)
+    forms = [sympy.factor(sympy.cancel(found)), sympy.expand(sympy.cancel(found))]
+    return [_tidy(form) for form in forms if not _new_poles(form, derivative)]
+
+
+def _plain(expr: Any) -> Any:
+    """``expm1`` and its like written with the functions they abbreviate."""
+    import sympy
+    from sympy.codegen.cfunctions import expm1, log1p
+
+    return expr.replace(expm1, lambda x: sympy.exp(x) - 1).replace(log1p, lambda x: sympy.log(1 + x))
+
+
+def _new_poles(form: Any, derivative: Any) -> bool:
+    """Whether ``form`` divides by something where ``derivative`` does not, or by an operand at all."""
+    import sympy
+
+    divisor = sympy.fraction(sympy.together(form))[1]
+    if not divisor.free_symbols:
+        return False
+    old = sympy.fraction(sympy.together(derivative))[1]
+    return divisor.free_symbols != {output_symbol()} or not old.free_symbols
 
 
 def _branchwise(body: Any, derivative: Any, out: Any) -> list[Any]:
@@ -299,17 +318,6 @@ def _heaviside(expr: Any) -> Any:
     return sympy.Piecewise((1, expr.args[0] > 0), (at_zero, sympy.Eq(expr.args[0], 0)), (0, True))
 
 
-def integer_power(base: Expr, exponent: int) -> Expr:
-    """``base`` to a non-negative integer by repeated squaring."""
-    if exponent == 0:
-        return Const(1.0 if base.dtype.is_float else 1, base.dtype)
-    half = base if exponent < 2 else integer_power(base, exponent // 2)
-    if exponent == 1:
-        return base
-    square = call("mul", half, half)
-    return call("mul", square, base) if exponent % 2 else square
-
-
 # SymPy's class name -> function of the loop language.
 _FUNCTIONS: dict[str, str] = {
     "exp": "exp", "log": "log", "sin": "sin", "cos": "cos", "tan": "tan", "asin": "asin", "acos": "acos", "atan": "atan",
@@ -332,4 +340,4 @@ def translate(body: Any, args: Sequence[Any], dtype: DType, sources: Sequence[in
 
 Body = Callable[..., Any]
 
-__all__ = ["Body", "Call", "differentiate", "functions", "integer_power", "output_symbol", "stable_form", "symbols", "translate"]
+__all__ = ["Body", "Call", "differentiate", "functions", "output_symbol", "stable_form", "symbols", "translate"]

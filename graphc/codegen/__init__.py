@@ -1,0 +1,1 @@
+"""Code generation: kernels as readable Python text in the language of the runtime."""

@@ -1,0 +1,120 @@
+"""A program bound to concrete sizes: the step table, argument blocks and arena that the parallel entry walks through."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from graphc.codegen.module import Module, Step
+from graphc.lower.memory import ALIGNMENT, Lifetime, MemoryPlan, plan_memory
+from graphc.lower.schedule import Storage
+from graphc.runtime import launch
+from graphc.size import compile_dims
+from graphc.types import Dim
+
+# Nanoseconds of work below which a step is not cut further: an order above what meeting at a step costs.
+TILE_NS = 4000.0
+MOST_TILES = 64
+PRODUCT_FLOPS_PER_NS, OTHER_FLOPS_PER_NS, BYTES_PER_NS = 150.0, 12.0, 24.0
+
+
+def aligned(size: int) -> np.ndarray[Any, Any]:
+    """``size`` bytes that begin at a cache line."""
+    raw = np.zeros(size + ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % ALIGNMENT
+    return raw[start : start + size]
+
+
+def tile_count(step: Step, rows: int, product_flops: int, other_flops: int, moved: int) -> int:
+    """In how many tiles a step is cut: by its work alone, never by the number of threads."""
+    if rows <= 0:
+        return 0
+    work = max(product_flops / PRODUCT_FLOPS_PER_NS + other_flops / OTHER_FLOPS_PER_NS, moved / BYTES_PER_NS)
+    return max(1, min(MOST_TILES, rows // step.block, int(work / TILE_NS)))
+
+
+@dataclass(slots=True)
+class Bound:
+    """Tables for one tuple of sizes. ``slots`` holds the address of every storage; ``plan`` where temporaries lie."""
+
+    slots: np.ndarray[Any, Any]
+    arguments: np.ndarray[Any, Any]
+    steps: np.ndarray[Any, Any]
+    plan: MemoryPlan
+    temporaries: np.ndarray[Any, Any]
+    offsets: np.ndarray[Any, Any]
+    tiles: tuple[int, ...]
+    arena: int = 0
+
+    @property
+    def address(self) -> int:
+        return self.steps.ctypes.data
+
+    def place(self, arena: int) -> None:
+        """Put the temporaries into the arena at this address."""
+        if arena != self.arena:
+            self.slots[self.temporaries] = self.offsets + arena
+            self.arena = arena
+
+
+class Tables:
+    """Makes ``Bound`` tables for tuples of sizes: size polynomials are compiled once, a new size only evaluates them."""
+
+    def __init__(self, module: Module, storages: Sequence[Storage], addresses: Mapping[str, int]) -> None:
+        self.module = module
+        self.storages = tuple(storages)
+        self.addresses = [addresses[s.kernel] for s in module.steps]
+        costs: list[Dim] = [d for s in module.steps for d in (s.rows, s.product_flops, s.other_flops)]
+        self.costs = compile_dims(costs)
+        self.moved = compile_dims([s.bytes for s in module.steps])
+        self.sizes = compile_dims([s.size for s in storages])
+        self.dims = [what for s in module.steps for kind, what in s.arguments if kind == "size"]
+        self.arguments = compile_dims(self.dims)
+
+    def bind(self, sizes: Mapping[str, int]) -> Bound:
+        env, tiles, rows = self.cut(dict(sizes))
+        plan = plan_memory(self.lifetimes(env))
+        slots = np.frombuffer(aligned(8 * max(1, len(self.storages))), np.int64)
+        temporaries = np.array(sorted(plan.offsets), np.int64)
+        offsets = np.array([plan.offsets[int(k)] for k in temporaries], np.int64)
+        arguments, starts = self.argument_block(slots, env)
+        return Bound(slots, arguments, self.step_table(tiles, rows, starts), plan, temporaries, offsets, tuple(tiles))
+
+    def cut(self, env: dict[str, int]) -> tuple[dict[str, int], list[int], list[int]]:
+        """The sizes with the tile count of each step, whose partial results later steps combine."""
+        unknown = {name: MOST_TILES for s in self.module.steps for name in s.tiles}
+        first = self.costs({**unknown, **env})
+        moved = self.moved({**unknown, **env})
+        tiles = [tile_count(s, *first[3 * k : 3 * k + 3], moved[k]) for k, s in enumerate(self.module.steps)]
+        env.update((name, count) for s, count in zip(self.module.steps, tiles, strict=True) for name in s.tiles)
+        return env, tiles, [first[3 * k] for k in range(len(tiles))]
+
+    def lifetimes(self, env: Mapping[str, int]) -> list[Lifetime]:
+        sizes = self.sizes(env)
+        return [
+            Lifetime(s.number, max(1, size) * s.dtype.itemsize, s.first, s.last)
+            for s, size in zip(self.storages, sizes, strict=True)
+            if s.kind == "temporary"
+        ]
+
+    def argument_block(self, slots: np.ndarray[Any, Any], env: Mapping[str, int]) -> tuple[np.ndarray[Any, Any], list[int]]:
+        """All argument blocks behind each other, and where each step's begins."""
+        values, base = iter(self.arguments(env)), slots.ctypes.data
+        flat: list[int] = []
+        starts: list[int] = []
+        for step in self.module.steps:
+            starts.append(len(flat))
+            flat.extend(base + 8 * int(what) if kind == "buffer" else next(values) for kind, what in step.arguments)  # pyright: ignore[reportArgumentType]
+        block = np.array([*flat, 0], np.int64)
+        return block, [block.ctypes.data + 8 * start for start in starts]
+
+    def step_table(self, tiles: Sequence[int], rows: Sequence[int], starts: Sequence[int]) -> np.ndarray[Any, Any]:
+        count = max(1, len(tiles))
+        table = np.frombuffer(aligned(8 * launch.STEP_WORDS * count), np.int64).reshape(count, launch.STEP_WORDS)
+        for k, (address, start) in enumerate(zip(self.addresses, starts, strict=True)):
+            table[k, launch.KERNEL], table[k, launch.ARGS] = address, start
+            table[k, launch.TILES], table[k, launch.ROWS] = tiles[k], rows[k]
+        return table

@@ -1,0 +1,187 @@
+"""The emitted module: one readable Python file a program, with its kernels and the parallel entry."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from graphc import registry
+from graphc.codegen.kernel import KernelText, write_kernel
+from graphc.graph import Graph
+from graphc.lower.kernels import Kernel
+from graphc.lower.schedule import Schedule
+from graphc.runtime.launch import ENTRY
+from graphc.types import Dim, product
+
+VECTOR_MATH = frozenset({
+    "exp", "expm1", "log", "log1p", "log2", "tanh", "sigmoid", "softplus", "erf", "erfc", "rsqrt", "sin", "cos", "tan", "asin", "acos",
+    "atan", "atan2", "sinh", "cosh", "asinh", "acosh", "atanh", "pow",
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One call of a kernel: its argument block, how many rows, and what the work costs (symbolic in the sizes)."""
+
+    kernel: str
+    arguments: tuple[tuple[str, int | Dim], ...]
+    rows: Dim
+    tiles: tuple[str, ...]  # symbols that stand for its number of tiles
+    product_flops: Dim  # of matrix products
+    other_flops: Dim
+    bytes: Dim
+    block: int  # rows that a tile should have at least
+
+
+@dataclass(slots=True)
+class EmittedKernel:
+    """A kernel of the module and the steps that call it."""
+
+    name: str
+    role: str
+    text: KernelText
+    steps: list[int] = field(default_factory=lambda: [])
+    layers: list[str] = field(default_factory=lambda: [])
+    formulas: list[str] = field(default_factory=lambda: [])
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """Source text, kernels and steps of a program."""
+
+    source: str
+    kernels: tuple[EmittedKernel, ...]
+    steps: tuple[Step, ...]
+
+    def __str__(self) -> str:
+        return self.source
+
+
+def emit(schedule: Schedule, name: str) -> Module:
+    """The module of ``schedule``: kernels equal up to their buffers stand once."""
+    graph, by_body = schedule.program.graph, dict[str, EmittedKernel]()
+    steps: list[Step] = []
+    for number, kernel in enumerate(schedule.kernels):
+        text = write_kernel(schedule, kernel)
+        emitted = by_body.get(text.body)
+        if emitted is None:
+            emitted = by_body[text.body] = _named(graph, kernel, text, by_body)
+        emitted.steps.append(number)
+        emitted.layers += [x for x in _layers(graph, kernel) if x not in emitted.layers]
+        steps.append(_step(schedule, kernel, emitted, text))
+    kernels = tuple(by_body.values())
+    return Module("\n".join(_lines(name, kernels)), kernels, tuple(steps))
+
+
+def _named(graph: Graph, kernel: Kernel, text: KernelText, known: dict[str, EmittedKernel]) -> EmittedKernel:
+    role, layers = role_of(graph, kernel), _layers(graph, kernel)
+    stem = "_".join(re.sub(r"\W+", "_", x, flags=re.ASCII).strip("_") for x in (role, layers[-1] if layers else _last_op(graph, kernel)) if x)[:48]
+    taken = {k.name for k in known.values()}
+    name, count = stem, 2
+    while name in taken:
+        name, count = f"{stem}_{count}", count + 1
+    return EmittedKernel(name, role, text, formulas=list(_formulas(graph, kernel)))
+
+
+def _last_op(graph: Graph, kernel: Kernel) -> str:
+    return graph.nodes[kernel.nests[-1].value.node].op.replace(".", "_")
+
+
+def role_of(graph: Graph, kernel: Kernel) -> str:
+    """``update`` if the kernel computes part of an update, else ``backward`` or ``forward``."""
+    roles = {o.role for n in kernel.nests for o in graph.origins(n.value.node)[:1]}
+    return next((r for r in ("update", "backward") if r in roles), "forward")
+
+
+def _layers(graph: Graph, kernel: Kernel) -> list[str]:
+    origins = (o for n in kernel.nests for o in graph.origins(n.value.node)[:1])
+    return list(dict.fromkeys(o.layer for o in origins if o.layer))
+
+
+def _formulas(graph: Graph, kernel: Kernel) -> Iterator[str]:
+    """One line a node: its formula and the line that declared it."""
+    for at in dict.fromkeys(n.value.node for n in kernel.nests):
+        origins = graph.origins(at)
+        place = f"   ({origins[0].short})" if origins and origins[0].short else ""
+        yield f"%{at} = {formula(graph, at)}{place}"
+
+
+def formula(graph: Graph, at: int) -> str:
+    """Node ``at`` as a formula over its operands: names for leaves, ids for other nodes."""
+    node = graph.nodes[at]
+    return node_text(graph, at) if node.is_leaf else registry.lookup(node.op).label([node_text(graph, i) for i in node.operands], node.param)
+
+
+def node_text(graph: Graph, at: int) -> str:
+    """How a node is called inside formulas."""
+    node = graph.nodes[at]
+    if node.op == "const" and not node.type.shape:
+        return f"{node.param['value'].item():g}"
+    return str(node.param["name"]) if "name" in node.param else f"%{at}"
+
+
+def _step(schedule: Schedule, kernel: Kernel, emitted: EmittedKernel, text: KernelText) -> Step:
+    products = [n for n in kernel.nests if n.product is not None]
+    flops = sum((_product_flops(n.product.sizes) for n in products if n.product is not None), 0)
+    other = sum((n.loop.cost() for n in kernel.nests if n.product is None), 0)
+    moved = sum((_bytes(schedule, what) for kind, what in text.arguments if kind == "buffer"), 0)
+    cut_rows = bool(products) and not products[0].product.batch  # type: ignore[union-attr]  # pyright: ignore[reportOptionalMemberAccess]
+    return Step(emitted.name, text.arguments, product(kernel.group.rows), kernel.group.tiles, flops, other, moved, 32 if cut_rows else 1)
+
+
+def _product_flops(sizes: Sequence[Dim]) -> Dim:
+    return 2 * product(sizes)
+
+
+def _bytes(schedule: Schedule, storage: int | Dim) -> Dim:
+    found = schedule.storages[storage]  # type: ignore[index]  # pyright: ignore[reportArgumentType, reportCallIssue]
+    return found.size * found.dtype.itemsize
+
+
+# ------------------------------------------------------------------------------------------------ the text
+
+
+def _lines(name: str, kernels: Sequence[EmittedKernel]) -> Iterator[str]:
+    body = "\n".join(k.text.body for k in kernels)
+    title = re.sub(r"[^\w .-]", "_", name)[:80]
+    yield f'"""{title}: kernels emitted by graphc. The text is cached by content; comments do not count."""'
+    yield ""
+    yield "from math import inf"
+    yield ""
+    yield from _imports(body)
+    for kernel in kernels:
+        yield "\n"
+        yield from _comment(kernel)
+        yield "@kernel"
+        yield f"def {kernel.name}(lo, hi, args):"
+        yield kernel.text.body or "    pass"
+    yield "\n"
+    yield ENTRY.rstrip()
+    yield ""
+
+
+def _imports(body: str) -> Iterator[str]:
+    words = set(re.findall(r"\b[a-z_][a-z0-9_]*(?=\()", body + ENTRY))
+    math = sorted(w for w in words if w.rsplit("_", 1)[0] in VECTOR_MATH and w.endswith(("_f32", "_f64")))
+    plain = {"range", "max", "min", "abs", "run", *math}
+    language = sorted((words - plain) | {"kernel", "entry", "prange"})
+    yield "from graphc.runtime.language import ("
+    yield from (f"    {word}," for word in language)
+    yield ")"
+    if math:
+        yield f"from graphc.runtime.vecmath import {', '.join(math)}"
+
+
+def _comment(kernel: EmittedKernel) -> Iterator[str]:
+    if kernel.layers:
+        more = f" and {len(kernel.layers) - 6} more" if len(kernel.layers) > 6 else ""
+        yield f"# layers: {_clean(', '.join(kernel.layers[:6]))}{more}"
+    if len(kernel.steps) > 1:
+        yield f"# {len(kernel.steps)} steps call it; for the first of them:"
+    yield from (f"# {_clean(line)}" for line in kernel.formulas)
+
+
+def _clean(text: str) -> str:
+    """A comment stays one line, whatever names it quotes."""
+    return re.sub(r"[^\x20-\x7e]", lambda m: m.group().encode("unicode_escape").decode(), text)[:160]

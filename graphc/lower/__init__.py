@@ -1,0 +1,1 @@
+"""Lowering: nodes to loop nests, nests to kernels, kernels to a schedule with a memory plan."""

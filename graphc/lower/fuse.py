@@ -1,0 +1,258 @@
+"""Fusion: which nests share a kernel.
+
+A kernel walks *rows*; each of its nests computes, for one row at a time, whatever the nests before it in the same
+kernel left for that row. So nests join when they agree on the rows and read each other's values only at their own
+row: elementwise chains, row reductions with their users (softmax, layer norm), a matrix product with what follows
+it, and the partial sums over rows of any of them. Reductions over rows are first split in two: partial results, one
+a tile, and their combination.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from graphc.loops import Axis, Load, Loop
+from graphc.lower.axes import Contraction, affine, collapses, contraction, dims, is_identity, iteration_order, leading_reduced, row_count
+from graphc.lower.nests import NestProgram, Value, renumber, sources
+from graphc.size import symbol
+from graphc.types import Dim, Shape
+
+MOST_MEMBERS = 96  # nests of one kernel: compile time grows faster than linearly beyond
+
+
+@dataclass(frozen=True, slots=True)
+class Nest:
+    """A computed value as kernels see it: iteration order, and which leading axes are its rows."""
+
+    value: Value
+    order: tuple[int, ...]
+    rows: tuple[int, ...]  # the longest admissible prefix of order
+    partial: bool = False  # one partial result a tile: the value's first axis counts tiles
+    product: Contraction | None = None
+
+    @property
+    def loop(self) -> Loop:
+        assert self.value.loop is not None
+        return self.value.loop
+
+    @property
+    def number(self) -> int:
+        return self.value.number
+
+    def row_sizes(self) -> Shape:
+        return tuple(dims(self.loop)[a] for a in self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The nests of one kernel, in topological order, and the sizes of its row axes."""
+
+    nests: tuple[Nest, ...]
+    rows: Shape
+
+    @property
+    def tiles(self) -> tuple[str, ...]:
+        """The symbols that count this kernel's tiles: one of its own, and one for each of its partial results."""
+        return tuple(dict.fromkeys([tiles_symbol(self.nests[0].number), *(tiles_symbol(n.number) for n in self.nests if n.partial)]))
+
+    def reads(self) -> list[int]:
+        """Values read from outside, in order of first use."""
+        inside = {n.number for n in self.nests}
+        found = (s for n in self.nests for s in sources(n.value))
+        return [s for s in dict.fromkeys(found) if s not in inside]
+
+
+def tiles_symbol(number: int) -> str:
+    return f"__tiles{number}"
+
+
+def fuse(program: NestProgram) -> tuple[NestProgram, tuple[Group, ...]]:
+    """``program`` with its reductions over rows split, and its nests grouped into kernels in a valid order."""
+    split = split_reductions(program)
+    return split, _Fusion(split).run()
+
+
+# ------------------------------------------------------------------------------------ splitting reductions
+
+
+def split_reductions(program: NestProgram) -> NestProgram:
+    """Every reduction whose outermost axis is a reduced one becomes partial results a tile and their combination."""
+    values: list[Value] = []
+    new: dict[int, int] = {}
+    for original in program.values:
+        new[original.number] = len(values)
+        value = renumber(original, new)
+        if value.loop is not None and _splits(value.loop, values):
+            values.append(_partial(value))
+            value = _combination(value, values[-1])
+            new[original.number] = value.number
+        values.append(value)
+    outputs = {name: new[k] for name, k in program.outputs.items()}
+    return replace(program, values=tuple(values), outputs=outputs, updates={new[a]: new[b] for a, b in program.updates.items()})
+
+
+def _splits(loop: Loop, values: Sequence[Value]) -> bool:
+    if loop.combine not in ("add", "mul", "maximum", "minimum") or loop.scatter is not None:
+        return False
+    if contraction(loop, [v.shape for v in values]) is not None:
+        return False
+    return leading_reduced(loop, iteration_order(loop)) > 0
+
+
+def _partial(value: Value) -> Value:
+    return replace(value, kind="partial", shape=(symbol(tiles_symbol(value.number)), *value.shape))
+
+
+def _combination(value: Value, partial: Value) -> Value:
+    assert value.loop is not None
+    rank = len(value.shape)
+    load = Load(partial.number, (Axis(rank), *(Axis(k) for k in range(rank))), value.dtype)
+    loop = replace(value.loop, expr=load, reduce=(partial.shape[0],))
+    return replace(value, number=partial.number + 1, loop=loop)
+
+
+# ------------------------------------------------------------------------------------------------ grouping
+
+
+def as_nest(value: Value, shapes: Sequence[Shape]) -> Nest:
+    """``value`` with its iteration order and rows."""
+    assert value.loop is not None
+    loop = value.loop
+    if loop.scatter is not None or loop.combine == "argmax":
+        order = tuple(range(len(dims(loop))))
+        return Nest(value, order, order[: len(loop.axes)] if loop.scatter is None else ())
+    product = contraction(loop, shapes)
+    if product is not None:
+        order = (*product.batch, *product.m, *product.n, *product.k)
+        return Nest(value, order, product.batch or product.m, product=product)
+    order = iteration_order(loop)
+    if value.kind == "partial":
+        return Nest(value, order, order[: leading_reduced(loop, order)], partial=True)
+    if leading_reduced(loop, order):  # the combination of partial results: few of them, so columns are the rows
+        order = tuple(range(len(dims(loop))))
+    return Nest(value, order, order[: row_count(loop, order)])
+
+
+class _Fusion:
+    """Greedy: each nest, in topological order, joins the groups of the values it reads where that is legal."""
+
+    def __init__(self, program: NestProgram) -> None:
+        self.program = program
+        shapes = [v.shape for v in program.values]
+        self.shapes = shapes
+        self.nests = {v.number: as_nest(v, shapes) for v in program.values if v.loop is not None}
+        self.members: dict[int, list[Nest]] = {}  # group -> nests
+        self.rows: dict[int, Shape] = {}
+        self.group_of: dict[int, int] = {}  # value -> group
+        self.before: dict[int, int] = {}  # group -> bit set of the groups it depends on, transitively
+
+    def run(self) -> tuple[Group, ...]:
+        for nest in self.nests.values():
+            self.add(nest)
+        groups = (Group(tuple(self.members[g]), self.rows[g]) for g in self.members)
+        return tuple(replace(g, rows=self.cut(g)) for g in groups)
+
+    def add(self, nest: Nest) -> None:
+        group = nest.number
+        producers = list(dict.fromkeys(self.producers(nest)))
+        self.members[group], self.rows[group], self.group_of[group] = [nest], nest.row_sizes(), group
+        self.before[group] = 0
+        for producer in producers:
+            self.before[group] |= self.before[producer] | 1 << producer
+        for producer in sorted(producers, reverse=True):
+            if producer in self.members and self.may_merge(producer, self.group_of[nest.number]):
+                self.merge(producer, self.group_of[nest.number])
+
+    def producers(self, nest: Nest) -> Iterator[int]:
+        for source in sources(nest.value):
+            root = self.program.root(source)
+            if root in self.group_of:
+                yield self.group_of[root]
+
+    def may_merge(self, a: int, b: int) -> bool:
+        both = [*self.members[a], *self.members[b]]
+        if a == b or len(both) > MOST_MEMBERS or sum(n.product is not None for n in both) > 1:
+            return False
+        count = _common(self.rows[a], self.rows[b])
+        if count == 0 and (self.rows[a] or self.rows[b]):
+            return False
+        return self.same_rows(both, count) and not self.around(a, b)
+
+    def same_rows(self, nests: Sequence[Nest], count: int) -> bool:
+        inside = {n.number: n for n in nests}
+        if any(n.loop.scatter is not None for n in nests):
+            return False
+        for nest in nests:
+            for load in nest.loop.loads():
+                root = self.program.root(load.source)
+                if root not in inside:
+                    continue
+                if root != load.source or inside[root].partial or not is_identity(load.index, nest.rows[:count]):
+                    return False
+        return True
+
+    def around(self, a: int, b: int) -> bool:
+        """Whether a third group lies on a path between both: then they cannot be one kernel."""
+        for x, reached in self.before.items():
+            if x in (a, b):
+                continue
+            if (reached >> a & 1 and self.before[b] >> x & 1) or (reached >> b & 1 and self.before[a] >> x & 1):
+                return True
+        return False
+
+    def merge(self, a: int, b: int) -> None:
+        """Make ``b`` part of ``a``."""
+        count = _common(self.rows[a], self.rows[b])
+        self.members[a] = sorted([*self.members[a], *self.members.pop(b)], key=lambda n: n.number)
+        self.rows[a] = self.rows[a][:count]
+        del self.rows[b]
+        for nest in self.members[a]:
+            self.group_of[nest.number] = a
+        self.before[a] = (self.before[a] | self.before.pop(b)) & ~(1 << a) & ~(1 << b)
+        for x, reached in self.before.items():
+            if reached >> a & 1 or reached >> b & 1:
+                self.before[x] = (reached & ~(1 << b)) | 1 << a | self.before[a]
+
+    def cut(self, group: Group) -> Shape:
+        """The longest row axes that every access of the kernel walks like one axis."""
+        count = len(group.rows)
+        while count > 1 and not all(self.collapsed(n, count) for n in group.nests):
+            count -= 1
+        return group.rows[:count]
+
+    def collapsed(self, nest: Nest, count: int) -> bool:
+        sizes, axes = dims(nest.loop), nest.rows[:count]
+        if nest.product is not None:
+            walked = (nest.product.left_stride, nest.product.right_stride)
+            return all(collapses(s, axes, sizes) for s in walked)
+        for load in nest.loop.loads():
+            stride = affine(load, self.shapes[load.source], len(sizes))
+            if stride is None or not collapses(stride, axes, sizes):
+                return False
+        return not uses_rows(nest.loop, axes)
+
+
+def uses_rows(loop: Loop, axes: Sequence[int]) -> bool:
+    """Whether the value of one of ``axes`` is used outside plain indices."""
+    from graphc.loops import children
+
+    stack = list(loop.expressions)
+    while stack:
+        expr = stack.pop()
+        if isinstance(expr, Axis) and expr.number in axes:
+            return True
+        stack.extend(c for c in children(expr) if not (isinstance(expr, Load) and isinstance(c, Axis)))
+    return False
+
+
+def _common(a: Shape, b: Shape) -> int:
+    count = 0
+    for left, right in zip(a, b, strict=False):
+        if left != right:
+            break
+        count += 1
+    return count
+
+
+__all__ = ["Dim", "Group", "Nest", "fuse", "tiles_symbol"]

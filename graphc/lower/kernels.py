@@ -1,0 +1,184 @@
+"""The inside of a kernel: the nests of a group arranged into segments and inner loops.
+
+A kernel is a list of segments over its rows: a matrix product, or a row loop. Within one row the nests become inner
+loops; nests over the same axes share one as soon as what they read is there. A value that only its own inner loop
+reads lives in a register, one that another inner loop of the row reads is recomputed if that is cheap and kept in
+a scratch row otherwise; all others have memory of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from graphc.loops import FUNCTIONS, Call, Load, walk
+from graphc.lower.axes import dims, is_identity
+from graphc.lower.fuse import Group, Nest
+from graphc.types import Shape
+
+CHEAP = 6  # floating-point operations up to which a value is computed again instead of kept
+
+
+@dataclass(slots=True)
+class Inner:
+    """Nests that share one inner loop over ``sizes`` (the axes behind the rows)."""
+
+    sizes: Shape
+    nests: list[Nest] = field(default_factory=lambda: [])
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A loop over the rows, with inner loops."""
+
+    inners: tuple[Inner, ...]
+
+    @property
+    def nests(self) -> list[Nest]:
+        return [n for inner in self.inners for n in inner.nests]
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A matrix product over all rows of the tile."""
+
+    nest: Nest
+
+    @property
+    def nests(self) -> list[Nest]:
+        return [self.nest]
+
+
+Segment = Rows | Product
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """A group with its segments and the place of each value: ``register``, ``again`` (recomputed), ``scratch`` (one row
+    a tile) or ``memory``."""
+
+    group: Group
+    segments: tuple[Segment, ...]
+    place: Mapping[int, str]
+
+    @property
+    def nests(self) -> tuple[Nest, ...]:
+        return self.group.nests
+
+
+def inner_axes(nest: Nest, rows: int) -> tuple[int, ...]:
+    """The iteration axes of ``nest`` behind its first ``rows`` ones, outermost first."""
+    return nest.order[rows:]
+
+
+def inner_sizes(nest: Nest, rows: int) -> Shape:
+    sizes = dims(nest.loop)
+    return tuple(sizes[a] for a in inner_axes(nest, rows))
+
+
+def arrange(group: Group, stored: frozenset[int], overwrites: Mapping[int, int]) -> Kernel:
+    """The kernel of ``group``. ``stored`` values need memory for readers outside; ``overwrites`` maps a value to the
+    one whose memory it takes over, so that it must be written after the last read of that."""
+    segments = tuple(_segments(group, overwrites))
+    return Kernel(group, segments, dict(_places(group, segments, stored, overwrites)))
+
+
+def _segments(group: Group, overwrites: Mapping[int, int]) -> Iterator[Segment]:
+    pending: list[Nest] = []
+    for nest in group.nests:
+        if nest.product is None:
+            pending.append(nest)
+            continue
+        if pending:
+            yield Rows(_inner_loops(pending, len(group.rows), overwrites))
+        pending = []
+        yield Product(nest)
+    if pending:
+        yield Rows(_inner_loops(pending, len(group.rows), overwrites))
+
+
+def _inner_loops(nests: Sequence[Nest], rows: int, overwrites: Mapping[int, int]) -> tuple[Inner, ...]:
+    inners: list[Inner] = []
+    at: dict[int, int] = {}
+    for nest in nests:
+        sizes = inner_sizes(nest, rows)
+        earliest = max((at[d] + late for d, late in _needs(nest, nests, rows, overwrites) if d in at), default=0)
+        found = next((k for k in range(earliest, len(inners)) if inners[k].sizes == sizes), len(inners))
+        if found == len(inners):
+            inners.append(Inner(sizes))
+        inners[found].nests.append(nest)
+        at[nest.number] = found
+    return tuple(inners)
+
+
+def _needs(nest: Nest, nests: Sequence[Nest], rows: int, overwrites: Mapping[int, int]) -> Iterator[tuple[int, int]]:
+    """What must come before ``nest``: (value, 0) in the same inner loop or earlier, (value, 1) in an earlier one."""
+    by_number = {n.number: n for n in nests}
+    for load in nest.loop.loads():
+        producer = by_number.get(load.source)
+        if producer is not None:
+            yield load.source, 0 if in_step(nest, load, producer, rows) else 1
+    old = overwrites.get(nest.number)
+    for other in nests if old is not None else ():
+        if other is not nest and any(load.source == old for load in other.loop.loads()):
+            yield other.number, 0
+
+
+def in_step(nest: Nest, load: Load, producer: Nest, rows: int) -> bool:
+    """Whether ``load`` reads the very element that ``producer``, a map, computes in the same iteration."""
+    if producer.loop.combine or inner_sizes(producer, rows) != inner_sizes(nest, rows):
+        return False
+    return len(load.index) == len(nest.order) and is_identity(load.index, nest.order)
+
+
+# ------------------------------------------------------------------------------------------------- places
+
+
+def _places(
+    group: Group, segments: Sequence[Segment], stored: frozenset[int], overwrites: Mapping[int, int]
+) -> Iterator[tuple[int, str]]:
+    segment_of = {n.number: k for k, s in enumerate(segments) for n in s.nests}
+    inner_of = {n.number: i for s in segments if isinstance(s, Rows) for i in s.inners for n in i.nests}
+    by_number = {n.number: n for n in group.nests}
+    places: dict[int, str] = {}
+    for nest in group.nests:
+        readers = [r for r in group.nests if any(load.source == nest.number for load in r.loop.loads())]
+        place = _place(nest, readers, segment_of, inner_of, stored, len(group.rows))
+        if place == "scratch" and _is_cheap(nest, by_number, places, overwrites, len(group.rows)):
+            place = "again"
+        places[nest.number] = place
+        yield nest.number, place
+
+
+def _place(
+    nest: Nest, readers: Sequence[Nest], segment_of: Mapping[int, int], inner_of: Mapping[int, Inner], stored: frozenset[int], rows: int
+) -> str:
+    if nest.number in stored or nest.partial or nest.product is not None:
+        return "memory"
+    if any(segment_of[r.number] != segment_of[nest.number] for r in readers):
+        return "memory"
+    if is_row_scalar(nest, rows):
+        return "register"
+    if all(inner_of[r.number] is inner_of[nest.number] for r in readers) and not nest.loop.combine:
+        return "register"
+    return "scratch"
+
+
+def is_row_scalar(nest: Nest, rows: int) -> bool:
+    """Whether the value has one element a row."""
+    return not nest.partial and len(nest.loop.axes) == rows
+
+
+def _is_cheap(
+    nest: Nest, by_number: Mapping[int, Nest], places: Mapping[int, str], overwrites: Mapping[int, int], rows: int
+) -> bool:
+    """Whether computing the value again costs little and reads nothing that is overwritten meanwhile."""
+    if nest.loop.combine or nest.loop.scatter is not None:
+        return False
+    cost = sum(FUNCTIONS[e.fn].cost for e in walk(nest.loop.expr) if isinstance(e, Call))
+    reads = {load.source for load in nest.loop.loads()}
+    passing = any(places.get(r) in ("again", "register") and not is_row_scalar(by_number[r], rows) for r in reads)
+    return cost <= CHEAP and not passing and not reads & set(overwrites.values())
+
+
+__all__ = ["CHEAP", "Inner", "Kernel", "Product", "Rows", "Segment", "arrange", "in_step", "inner_axes", "inner_sizes", "is_row_scalar"]

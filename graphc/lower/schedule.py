@@ -1,0 +1,271 @@
+"""The schedule: kernels in order, and which memory each value lives in.
+
+Updates are written in place: the kernel that computes the next value of a parameter runs after every other reader of the old
+one and overwrites it element by element. Where no order allows that, the new value is computed aside and copied
+by a last step. Temporaries take over the memory of a value that dies in the kernel that computes them, on the same terms.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from graphc.loops import Load, Loop, identity
+from graphc.lower.axes import is_identity
+from graphc.lower.fuse import Group, Nest, as_nest, tiles_symbol
+from graphc.lower.kernels import Kernel, arrange
+from graphc.lower.nests import NestProgram, Value
+from graphc.size import symbol
+from graphc.types import Dim, DType, product
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """A piece of memory: a leaf's, an output's, or a temporary in the arena alive from step ``first`` to ``last``."""
+
+    number: int
+    kind: str  # input, param, state, const, output, temporary
+    dtype: DType
+    size: Dim  # elements
+    value: int
+    first: int = 0
+    last: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Kernels in execution order; ``storage_of`` maps values (and scratch rows) to storages."""
+
+    program: NestProgram
+    kernels: tuple[Kernel, ...]
+    storages: tuple[Storage, ...]
+    storage_of: Mapping[int, int]
+
+    def __str__(self) -> str:
+        lines: list[str] = []
+        for step, kernel in enumerate(self.kernels):
+            members = ", ".join(f"v{n.number}:{kernel.place[n.number]}" for n in kernel.nests)
+            lines.append(f"step {step}: rows ({','.join(map(str, kernel.group.rows))}): {members}")
+        lines += [f"m{s.number}: {s.kind} {s.dtype.short}[{s.size}] for v{s.value}, steps {s.first} to {s.last}" for s in self.storages]
+        return "\n".join(lines)
+
+
+def schedule(program: NestProgram, groups: Sequence[Group]) -> Schedule:
+    """Order ``groups``, decide what is written in place, arrange each kernel and give every value its memory."""
+    return _Scheduler(program, groups).run()
+
+
+class _Scheduler:
+    def __init__(self, program: NestProgram, groups: Sequence[Group]) -> None:
+        self.program = program
+        self.groups = list(groups)
+        self.group_of = {n.number: k for k, g in enumerate(groups) for n in g.nests}
+        self.readers: dict[int, set[int]] = {}  # root value -> groups that read it
+        for k, group in enumerate(groups):
+            self.note_reads(k, group)
+        self.after: dict[int, set[int]] = {k: set(self.dependencies(g)) for k, g in enumerate(groups)}
+        self.overwrites: dict[int, int] = {}  # value -> leaf or dying temporary whose memory it takes
+        self.outputs = set(program.outputs.values())
+
+    def note_reads(self, number: int, group: Group) -> None:
+        for source in group.reads():
+            self.readers.setdefault(self.program.root(source), set()).add(number)
+
+    def dependencies(self, group: Group) -> Iterable[int]:
+        roots = (self.program.root(s) for s in group.reads())
+        return (self.group_of[r] for r in roots if r in self.group_of)
+
+    def run(self) -> Schedule:
+        for leaf, value in self.program.updates.items():
+            self.place_update(leaf, value)
+        order = self.topological()
+        self.groups = [self.groups[k] for k in order]
+        position = {k: step for step, k in enumerate(order)}
+        self.group_of = {v: position[k] for v, k in self.group_of.items()}
+        self.readers = {v: {position[k] for k in ks} for v, ks in self.readers.items()}
+        self.reuse_dying()
+        kernels = tuple(arrange(g, self.stored(step, g), self.overwrites) for step, g in enumerate(self.groups))
+        return _Memory(self.program, kernels, self.overwrites, self.readers).run()
+
+    # ---------------------------------------------------------------------------------------- updates
+
+    def place_update(self, leaf: int, value: int) -> None:
+        if not self.in_place(leaf, value):
+            self.copy_at_end(leaf, value)
+
+    def in_place(self, leaf: int, value: int) -> bool:
+        """Try to let the kernel of ``value`` overwrite ``leaf``, after all other readers of it."""
+        root = self.program.root(value)
+        if root != value or value in self.outputs or value in self.overwrites or not self.may_overwrite(value, leaf):
+            return False
+        writer = self.group_of[value]
+        others = self.readers.get(leaf, set()) - {writer}
+        if any(self.reaches(writer, other) for other in others):
+            return False
+        self.after[writer] |= others
+        self.overwrites[value] = leaf
+        return True
+
+    def may_overwrite(self, value: int, old: int) -> bool:
+        """Whether ``value``, computed element by element, reads ``old`` only at the element it writes."""
+        group = self.groups[self.group_of[value]]
+        nest = next(n for n in group.nests if n.number == value)
+        if nest.loop.combine or nest.loop.scatter is not None:
+            return self.untouched(group, old) and nest.product is None
+        return all(self.reads_own_element(n, old) for n in group.nests) and self.no_later_reader(group, value, old)
+
+    def untouched(self, group: Group, old: int) -> bool:
+        return all(self.program.root(s) != old for n in group.nests for s in _sources(n))
+
+    def reads_own_element(self, nest: Nest, old: int) -> bool:
+        for load in nest.loop.loads():
+            if self.program.root(load.source) != old:
+                continue
+            if load.source != old or nest.loop.combine or not is_identity(load.index, nest.order) or len(load.index) != len(nest.order):
+                return False
+        return True
+
+    def no_later_reader(self, group: Group, value: int, old: int) -> bool:
+        return all(n.number <= value for n in group.nests if old in _sources(n))
+
+    def reaches(self, start: int, target: int) -> bool:
+        """Whether group ``target`` depends on group ``start``."""
+        stack, seen = [target], set[int]()
+        while stack:
+            k = stack.pop()
+            if k == start:
+                return True
+            if k not in seen:
+                seen.add(k)
+                stack.extend(self.after[k])
+        return False
+
+    def copy_at_end(self, leaf: int, value: int) -> None:
+        source, number = self.program.values[value], len(self.program.values)
+        load = Load(value, identity(len(source.shape)), source.dtype)
+        loop = Loop(axes=source.shape, expr=load, dtype=source.dtype)
+        copy = Value(number, source.node, source.dtype, source.shape, "nest", loop)
+        self.program = replace(self.program, values=(*self.program.values, copy))
+        nest = as_nest(copy, [v.shape for v in self.program.values])
+        group, k = Group((nest,), nest.row_sizes()), len(self.groups)
+        self.groups.append(group)
+        self.group_of[number] = k
+        self.after[k] = set(self.dependencies(group)) | self.readers.get(leaf, set())
+        self.note_reads(k, group)
+        self.overwrites[number] = leaf
+
+    # ------------------------------------------------------------------------------------------ order
+
+    def topological(self) -> list[int]:
+        """Groups in dependency order; among the ready ones, the earliest declared first."""
+        waiting = {k: set(before) for k, before in self.after.items()}
+        users: dict[int, list[int]] = {}
+        for k, before in self.after.items():
+            for b in before:
+                users.setdefault(b, []).append(k)
+        ready = [(self.groups[k].nests[-1].number, k) for k, before in waiting.items() if not before]
+        heapq.heapify(ready)
+        order: list[int] = []
+        while ready:
+            _, k = heapq.heappop(ready)
+            order.append(k)
+            for user in users.get(k, ()):
+                waiting[user].discard(k)
+                if not waiting[user]:
+                    heapq.heappush(ready, (self.groups[user].nests[-1].number, user))
+        assert len(order) == len(self.groups), "fusion made a cycle"
+        return order
+
+    # ------------------------------------------------------------------------------------------- memory
+
+    def stored(self, step: int, group: Group) -> frozenset[int]:
+        """The values of ``group`` that someone outside it needs."""
+        wanted = self.outputs | set(self.overwrites) | set(self.program.updates.values())
+        return frozenset(n.number for n in group.nests if n.number in wanted or self.readers.get(n.number, set()) - {step})
+
+    def reuse_dying(self) -> None:
+        """Let values take over the memory of a temporary of equal size whose last reader is their own kernel."""
+        for step, group in enumerate(self.groups):
+            kept = self.stored(step, group)
+            taken: set[int] = set()
+            for nest in group.nests:
+                if nest.number not in kept or nest.number in self.overwrites or nest.number in self.outputs:
+                    continue
+                dying = self.dying(step, nest, taken)
+                if dying is not None:
+                    self.overwrites[nest.number] = dying
+                    taken.add(dying)
+
+    def dying(self, step: int, nest: Nest, taken: set[int]) -> int | None:
+        for source in dict.fromkeys(_sources(nest)):
+            value = self.program.values[source]
+            if value.kind != "nest" or source in taken or source in self.outputs or source in self.overwrites:
+                continue
+            last = max(self.readers.get(source, {-1})) == step and self.group_of[source] != step
+            same = value.size == nest.value.size and value.dtype is nest.value.dtype
+            if last and same and not nest.loop.combine and self.may_overwrite(nest.number, source):
+                return source
+        return None
+
+
+def _sources(nest: Nest) -> list[int]:
+    return [load.source for load in nest.loop.loads()]
+
+
+class _Memory:
+    """Gives values storages and temporaries their lifetimes."""
+
+    def __init__(
+        self, program: NestProgram, kernels: Sequence[Kernel], overwrites: Mapping[int, int], readers: Mapping[int, set[int]]
+    ) -> None:
+        self.program = program
+        self.kernels = tuple(kernels)
+        self.overwrites = overwrites
+        self.readers = readers
+        self.storages: list[Storage] = []
+        self.storage_of: dict[int, int] = {}
+
+    def run(self) -> Schedule:
+        for value in self.program.values:
+            if value.loop is None and value.kind != "view":
+                self.give(value.number, value.kind, value.size, value.dtype)
+        for step, kernel in enumerate(self.kernels):
+            for nest in kernel.nests:
+                self.place(step, kernel, nest)
+        for value in self.program.values:
+            if value.kind == "view":
+                self.storage_of[value.number] = self.storage_of[self.program.root(value.number)]
+        return Schedule(self.program, self.kernels, tuple(self.storages), self.storage_of)
+
+    def place(self, step: int, kernel: Kernel, nest: Nest) -> None:
+        number, place = nest.number, kernel.place[nest.number]
+        if place in ("register", "again"):
+            return
+        last = max(self.readers.get(number, set()) | {step})
+        if number in self.overwrites:
+            self.storage_of[number] = self.storage_of[self.overwrites[number]]
+            self.extend(self.storage_of[number], last)
+        elif number in self.roots_of_outputs():
+            self.give(number, "output", nest.value.size, nest.value.dtype, step, last)
+        else:
+            self.give(number, "temporary", self.extent(kernel, nest, place), nest.value.dtype, step, last)
+
+    def roots_of_outputs(self) -> set[int]:
+        return {self.program.root(k) for k in self.program.outputs.values()}
+
+    def extent(self, kernel: Kernel, nest: Nest, place: str) -> Dim:
+        if place == "memory":
+            return nest.value.size
+        return symbol(kernel.group.tiles[0]) * product(nest.value.shape[len(kernel.group.rows) :])
+
+    def give(self, value: int, kind: str, size: Dim, dtype: DType, first: int = 0, last: int = 0) -> None:
+        self.storage_of[value] = len(self.storages)
+        self.storages.append(Storage(len(self.storages), kind, dtype, size, value, first, last))
+
+    def extend(self, storage: int, last: int) -> None:
+        old = self.storages[storage]
+        self.storages[storage] = replace(old, last=max(old.last, last))
+
+
+__all__ = ["Schedule", "Storage", "schedule", "tiles_symbol"]

@@ -1,0 +1,8 @@
+"""Programs: compile, call, inspect."""
+
+from graphc.program.compile import compile
+from graphc.program.program import Program
+from graphc.program.stages import Cost, Plan, Report, Stages
+from graphc.program.store import Parameters, Store
+
+__all__ = ["Cost", "Parameters", "Plan", "Program", "Report", "Stages", "Store", "compile"]

@@ -1,0 +1,129 @@
+"""``compile``: from declared nodes to a program, read as the list of its stages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from graphc.codegen.module import emit
+from graphc.errors import CompileError, GraphError, InputError
+from graphc.graph import Cone, Graph, Handle, check_update
+from graphc.lower.fuse import fuse
+from graphc.lower.nests import NestProgram, expand
+from graphc.lower.schedule import schedule
+from graphc.passes import DEFAULT, pipeline, run
+from graphc.program.program import IndexCheck, Program
+from graphc.program.stages import Stages
+from graphc.program.store import store_of
+from graphc.rewrite import stabilise as stabilise_pass
+from graphc.types import Dim
+
+
+def compile(  # noqa: A001 - the field's own term
+    outputs: Any = None,
+    *,
+    updates: Mapping[Handle, Handle] | None = None,
+    params: Any = None,
+    mode: str | None = None,
+    stabilise: bool = True,
+    name: str | None = None,
+    verify: bool = False,
+) -> Program:
+    """Compile ``outputs`` and ``updates`` into one program.
+
+    outputs:   a mapping of names to nodes, or one node (then called ``"out"``)
+    updates:   ``{parameter or state: next value}``, as optimisers return; applied in place at each call
+    params:    another program's ``.params`` to share its memory, or a mapping of names to arrays to start from
+    mode:      ``"train"`` or ``"eval"`` resolves ``gc.phase``; training mode also applies updates attached to states.
+               Default: ``"train"`` when there are updates
+    stabilise: False compiles formulas exactly as written
+    verify:    check the graph after each pass
+
+    Raises ``GraphError`` for nodes of several graphs or a wrong target of an update, ``ShapeError`` and ``DTypeError``
+    when an update does not fit its target, ``InputError`` when ``params`` do not fit.
+
+    >>> import graphc as gc
+    >>> g = gc.Graph()
+    >>> x = g.input("x", ("N", 3))
+    >>> program = gc.compile({"y": gc.sum(x * x, axis=1)})
+    >>> program(x=[[1, 2, 3]])["y"]
+    array([14.], dtype=float32)
+    """
+    mode = mode or ("train" if updates else "eval")
+    declared = declare(outputs, updates or {}, mode)
+    passes = [p for p in DEFAULT if stabilise or p is not stabilise_pass]
+    result = run(declared, pipeline(mode, passes), verify=verify)
+    nests = expand(result.cone)
+    split, groups = fuse(nests)
+    steps = schedule(split, groups)
+    module = emit(steps, name or declared.graph.name)
+    stages: dict[str, Any] = {"declared": declared}
+    for step in result.history:
+        label, count = step.name, 2
+        while label in stages:
+            label, count = f"{step.name} {count}", count + 1
+        stages[label] = step.after
+    stages |= {"nests": nests, "schedule": steps, "module": module}
+    inputs = tuple(declared.graph.handle(at) for at in _inputs(declared))
+    shown = Stages(inputs, stages, tuple(applied for _, applied in result.applied))
+    return Program(shown, result.cone, steps, module, store_of(params), list(index_checks(split)))
+
+
+def declare(outputs: Any, updates: Mapping[Handle, Handle], mode: str) -> Cone:
+    """The cone that a call of ``compile`` asks for."""
+    named = {"out": outputs} if isinstance(outputs, Handle) else dict(outputs or {})
+    graph = _one_graph([*named.values(), *updates, *updates.values()])
+    for target, value in updates.items():
+        if target.node.op not in ("param", "state"):
+            raise GraphError("only parameters and states can be updated").located(target.label, target.place)
+        check_update(target, value)
+    found = {target.id: value.id for target, value in updates.items()}
+    cone = Cone(graph, {str(name): node.id for name, node in named.items()}, found)
+    if mode != "train":
+        return cone
+    return Cone(graph, cone.outputs, {**_attached(graph, cone), **found})
+
+
+def _attached(graph: Graph, cone: Cone) -> dict[int, int]:
+    """The attached state updates that need no inputs beyond those of the program."""
+    inputs = set(_inputs(cone))
+    found: dict[int, int] = {}
+    for state, value in graph.state_updates.items():
+        needed = {at for at in graph.ancestors([value]) if graph.nodes[at].op == "input"}
+        if needed <= inputs and state not in cone.updates:
+            found[state] = value
+    return found
+
+
+def _inputs(cone: Cone) -> list[int]:
+    """Inputs in order of declaration."""
+    return [at for at in cone.nodes if cone.graph.nodes[at].op == "input"]
+
+
+def _one_graph(values: Sequence[Any]) -> Graph:
+    for value in values:
+        if not isinstance(value, Handle):
+            raise GraphError(f"{value!r} is not a node; give nodes of a graph, by name")
+    graphs = {id(v.graph): v.graph for v in values}
+    if len(graphs) != 1:
+        what = "there is nothing to compile" if not graphs else f"nodes belong to {len(graphs)} graphs"
+        raise GraphError(f"{what}; give outputs or updates of one graph")
+    return next(iter(graphs.values()))
+
+
+def index_checks(program: NestProgram) -> Iterator[IndexCheck]:
+    """Inputs that are read as indices, and the sizes that they must stay below."""
+    seen: set[tuple[str, Dim]] = set()
+    for value, source, size in program.lookups():
+        leaf = program.values[program.root(source)]
+        node = program.graph.nodes[leaf.node]
+        if node.op != "input":
+            continue
+        name = str(node.param["name"])
+        if (name, size) not in seen:
+            seen.add((name, size))
+            origins = program.graph.origins(value.node)
+            yield IndexCheck(name, size, origins[0].place if origins else "")
+
+
+__all__ = ["CompileError", "InputError", "compile", "declare"]

@@ -1,0 +1,97 @@
+"""Parameters and states: aligned memory of their own that programs share, with one lock."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import Any
+
+import numpy as np
+
+from graphc.codegen.binding import aligned
+from graphc.errors import InputError
+from graphc.graph import Graph, Handle
+from graphc.init import initial_value
+from graphc.types import Type, shape_text
+
+Array = np.ndarray[Any, Any]
+
+
+class Store:
+    """The arrays of parameters and states by name. Views handed out stay valid for the life of the store."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.arrays: dict[str, Array] = {}
+        self.kinds: dict[str, str] = {}
+
+    def take(self, graph: Graph, handle: Handle) -> Array:
+        """The array of ``handle``, drawn on first use; raises ``InputError`` when the store holds another shape."""
+        known = self.arrays.get(handle.name)
+        if known is None:
+            known = self.adopt(handle.name, handle.node.op, initial_value(graph, handle))
+        check(handle.name, handle.type, known)
+        return known
+
+    def adopt(self, name: str, kind: str, value: Array) -> Array:
+        memory = aligned(max(1, value.nbytes))[: value.nbytes].view(value.dtype).reshape(value.shape)
+        memory[...] = value
+        self.arrays[name], self.kinds[name] = memory, kind
+        return memory
+
+
+def check(name: str, kind: Type, value: Array) -> None:
+    if value.shape != kind.shape:
+        raise InputError(f"shape {value.shape} does not fit {shape_text(kind.shape)}; give values of {kind}").located(f"parameter {name!r}")
+    if value.dtype != kind.dtype.numpy:
+        raise InputError(f"dtype {value.dtype} does not fit {kind.dtype}; give values of {kind}").located(f"parameter {name!r}")
+
+
+class Parameters(MutableMapping[str, Array]):
+    """The parameters (or states) of a program by name: NumPy views of the memory that kernels read and write.
+
+    Assigning copies values into that memory; names cannot be added or removed.
+    """
+
+    def __init__(self, store: Store, names: Mapping[str, Type]) -> None:
+        self.store = store
+        self.names = dict(names)
+
+    def __getitem__(self, name: str) -> Array:
+        if name not in self.names:
+            raise KeyError(f"{name!r}; there are {', '.join(self.names) or 'none'}")
+        return self.store.arrays[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        memory = self[name]
+        given = np.asarray(value)
+        if given.shape != memory.shape:
+            raise InputError(f"shape {given.shape} does not fit {memory.shape}; give values of {self.names[name]}").located(f"parameter {name!r}")
+        if not np.can_cast(given.dtype, memory.dtype, "same_kind"):
+            raise InputError(f"dtype {given.dtype} does not fit {memory.dtype}; cast it first").located(f"parameter {name!r}")
+        with self.store.lock:
+            memory[...] = given
+
+    def __delitem__(self, name: str) -> None:
+        raise InputError(f"{name!r} cannot be removed: kernels read it")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __repr__(self) -> str:
+        return "{" + ", ".join(f"{name!r}: {kind}" for name, kind in self.names.items()) + "}"
+
+
+def store_of(params: Any) -> Store:
+    """The store to use: shared when ``params`` are another program's, new, or filled with copies of a plain mapping."""
+    if isinstance(params, Parameters):
+        return params.store
+    store = Store()
+    if params is not None and not isinstance(params, Mapping):
+        raise InputError(f"params is a {type(params).__name__}; give another program's .params or a mapping of names to arrays")
+    for name, value in (params or {}).items():  # pyright: ignore[reportUnknownVariableType]
+        store.adopt(str(name), "param", np.asarray(value))  # pyright: ignore[reportUnknownArgumentType]
+    return store
