@@ -4,8 +4,8 @@ A dimension is ``Dim = int | Size``; symbols stand for integers from 0. Sizes ar
 forms are; ``==``, ``hash`` and ``str`` agree in every process. Division is Python's floor division, and the
 identities hold wherever the divisor is not 0.
 
-In the order of flow: ``polynomial`` (terms and atoms), ``quotient`` (floor division), ``symbolic`` (Size and
-what is known about it), ``text`` (reading), ``bind`` (numbers in, symbols out).
+In the order of flow: ``polynomial`` (terms and atoms), ``quotient`` (floor division), ``symbolic`` (Size),
+``text`` (reading), ``bind`` (numbers in, symbols out), ``decide`` (what holds everywhere).
 
 >>> H, N = symbol("H"), symbol("N")
 >>> (H - 1) // 2 + 1 == (H + 1) // 2, (2 * H) // 2 == H, (H // 2) // 3 == H // 6, N - N
@@ -13,18 +13,8 @@ what is known about it), ``text`` (reading), ``bind`` (numbers in, symbols out).
 """
 
 from graphc.size.bind import bind_sizes, compile_dims
-from graphc.size.symbolic import (
-    Dim,
-    Size,
-    definitely_equal,
-    definitely_unequal,
-    dim_evaluate,
-    dim_symbols,
-    is_divisible,
-    known_nonnegative,
-    substitute,
-    symbol,
-)
+from graphc.size.decide import definitely_equal, definitely_unequal, is_divisible, known_nonnegative
+from graphc.size.symbolic import Dim, Size, dim_evaluate, dim_symbols, substitute, symbol
 from graphc.size.text import as_dim, parse_size
 
 __all__ = [

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from hashlib import blake2b
 from itertools import groupby
 from operator import attrgetter
+from zlib import crc32
 
 from graphc.errors import SizeError
 
@@ -21,7 +21,7 @@ MAX_QUOTIENT, MAX_DEPTH = 1_000, 32  # characters and nesting of one quotient
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Atom:
-    """A symbol (``num`` is None) or the quotient floor(num / den). One object a text, compared by identity."""
+    """A symbol (``num`` is None) or the quotient floor(num / den). One object a text: compare by ``is``."""
 
     text: str
     order: tuple[bool, str]
@@ -56,7 +56,7 @@ def quotient_atom(num: Terms, den: Terms) -> Atom:
     found = _ATOMS.get(text)
     if found is not None:
         return found
-    depth = 1 + max(atom.depth for terms in (num, den) for mono in terms for atom in (*mono, _LEVEL))
+    depth = 1 + max(atom.depth for terms in (num, den) for mono in terms for atom in mono)
     if len(text) > MAX_QUOTIENT or depth > MAX_DEPTH:
         raise SizeError(f"the quotient {text[:60]}... is too long or too deep; name a part of it by a symbol")
     symbols, sign = names(num) | names(den), nonnegative(num) and nonnegative(den)
@@ -71,10 +71,7 @@ def _halved(num: Terms, den: Terms) -> Monomial | None:
 
 def _digest(text: str) -> int:
     # Not hash(text), which differs from process to process.
-    return int.from_bytes(blake2b(text.encode(), digest_size=7).digest(), "big")
-
-
-_LEVEL = Atom("", (False, ""), 0, frozenset(), None, {}, 0, True, None)  # depth of a constant
+    return crc32(text.encode())
 
 
 def constant(terms: Terms) -> int | None:
@@ -161,21 +158,14 @@ def settle(terms: Terms) -> Terms:
     return terms
 
 
-def lowered(terms: Terms, degree: int = MAX_DEGREE) -> Terms:
-    """Write (m + 1) // 2 as m - m // 2 in the monomials of at most that degree: unique, but longer."""
-    result: Terms = {}
-    for mono, coef in terms.items():
-        part: Terms = {(): coef}
-        for atom in mono:
-            part = raw_product(part, _lower_half(atom) if len(mono) <= degree else {(atom,): 1})
-        accumulate(result, part, 1)
+def lowered(terms: Terms) -> Terms:
+    """Write (m + 1) // 2 as m - m // 2 in linear terms: unique too, but longer."""
+    result = dict(terms)
+    for base in {mono[0].halved for mono in terms if len(mono) == 1}:
+        if base is not None:
+            lower, upper = halves(base)
+            accumulate(result, {upper: -1, base: 1, lower: -1}, result.get(upper, 0))
     return result
-
-
-def _lower_half(atom: Atom) -> Terms:
-    if atom.halved is None or atom is halves(atom.halved)[0][0]:
-        return {(atom,): 1}
-    return {atom.halved: 1, halves(atom.halved)[0]: -1}
 
 
 @lru_cache(1024)

@@ -2,7 +2,7 @@
 
 The rules hold for all integers that the symbols stand for, wherever the divisor is not 0; those that need a
 positive divisor ask `nonnegative`. They decide most identities between shapes, not all: Hermite's, such as
-``H//3 + (H+1)//3 + (H+2)//3 = H``, stay open.
+``H//3 + (H+1)//3 + (H+2)//3 = H``, are left to `decide`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import math
 
 from graphc.errors import SizeError
 from graphc.size.polynomial import (
-    MAX_WORK,
+    Monomial,
     Terms,
     accumulate,
     constant,
@@ -27,6 +27,8 @@ from graphc.size.polynomial import (
     times,
     without,
 )
+
+MAX_WORK = 1 << 13
 
 
 def floor_quotient(num: Terms, den: Terms) -> Terms:
@@ -53,12 +55,12 @@ def _complement(terms: Terms) -> Terms:
 def _split_by_int(num: Terms, unit: int) -> tuple[Terms, Terms]:
     """num = whole * unit + rest; rest is the same for all num that are equal modulo unit."""
     rest = _shortest(_residues(num, unit), unit)
-    multiple = lowered(plus(num, rest, -1), 1)
+    multiple = lowered(plus(num, rest, -1))
     return settle({mono: coef // unit for mono, coef in multiple.items()}), rest
 
 
 def _residues(num: Terms, unit: int) -> Terms:
-    reduced = {mono: _nearest(coef, unit) if mono else coef % unit for mono, coef in lowered(num, 1).items()}
+    reduced = {mono: _nearest(coef, unit) if mono else coef % unit for mono, coef in lowered(num).items()}
     return {mono: coef for mono, coef in reduced.items() if coef}
 
 
@@ -98,7 +100,7 @@ def _split(num: Terms, den: Terms) -> tuple[Terms, Terms]:
         if cofactor is not None and kept != coef:
             whole[cofactor] = (coef - kept) // den[lead]
             accumulate(todo, raw_product(tail, {cofactor: whole[cofactor]}), -1)
-        work += len(todo) + len(tail)
+        work += len(todo) * len(tail)
         if work > MAX_WORK:
             raise SizeError("a quotient of sizes is too large; name a part of it by a symbol")
     return settle(whole), settle(rest)
@@ -108,7 +110,7 @@ def _basis(num: Terms, den: Terms) -> Terms:
     """num over lower halves only, so that equal numerators leave equal rests; as it is if den has halves."""
     if any(mono[0].halved for mono in den if len(mono) == 1):
         return dict(num)
-    return lowered(num, 1)
+    return lowered(num)
 
 
 def _fraction(rest: Terms, den: Terms) -> Terms:
@@ -141,24 +143,41 @@ def _shrunk(rest: Terms, den: Terms) -> Terms | None:
 
 def _lifted(rest: Terms, den: Terms) -> Terms | None:
     """(x // a + r) // q = (x + a*r) // (a*q) for a, q > 0, and the same for -(x // a) = (-x - 1) // a + 1."""
-    inner = [m for m, coef in rest.items() if len(m) == 1 and abs(coef) == 1 and m[0].num is not None]
-    if len(inner) != 1 or not nonnegative(den) or not nonnegative(inner[0][0].den):
+    form = rest if _only_quotient(rest) else lowered(rest)
+    mono = _only_quotient(form)
+    if mono is None or not nonnegative(den) or not nonnegative(mono[0].den):
         return None
-    mono, atom = inner[0], inner[0][0]
-    others = plus(rest, {mono: 1}, -rest[mono])
-    x = atom.num or {}
-    if rest[mono] < 0:
+    unit, x = mono[0].den, mono[0].num or {}
+    others = {other: coef for other, coef in form.items() if other != mono}
+    if form[mono] < 0:
         x, others = _complement(x), plus(others, {(): 1})
-    return floor_quotient(plus(x, times(atom.den, others)), times(atom.den, den))
+    return floor_quotient(plus(x, times(unit, others)), times(unit, den))
+
+
+def _only_quotient(terms: Terms) -> Monomial | None:
+    """The one quotient with coefficient 1 or -1, unless the other half of its numerator is there as well.
+
+    Then no quotient as deep as it can have such a coefficient once it is lifted, so lifting comes to an end.
+    """
+    found = [m for m, coef in terms.items() if len(m) == 1 and abs(coef) == 1 and m[0].num is not None]
+    if len(found) != 1:
+        return None
+    base = found[0][0].halved
+    return None if base and all(half in terms for half in halves(base)) else found[0]
 
 
 def _reflected(rest: Terms, den: Terms) -> Terms | None:
     """p // q = -((-p - 1) // q) - 1 for q > 0: of the two, the one whose first coefficient is positive."""
-    unit = constant(den)
-    sign = _sign(_basis(rest, den), den) if unit is None else _sign_modulo(_residues(rest, unit), unit)
+    unit, reduced = constant(den), _reduced(rest, den)
+    sign = _sign(reduced, den) if unit is None else _sign_modulo(reduced, unit)
     if sign > 0 or not nonnegative(den):
         return None
     return _complement(floor_quotient(_complement(rest), den))
+
+
+def _reduced(rest: Terms, den: Terms) -> Terms:
+    unit = constant(den)
+    return _basis(rest, den) if unit is None else _residues(rest, unit)
 
 
 def _sign_modulo(residues: Terms, unit: int) -> int:

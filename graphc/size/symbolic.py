@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import operator
 import unicodedata
 from collections.abc import Callable, Mapping
@@ -18,9 +17,7 @@ from graphc.size.polynomial import (
     Atom,
     Terms,
     constant,
-    lowered,
     names,
-    nonnegative,
     plus,
     symbol_atom,
     text,
@@ -48,13 +45,13 @@ class Size:
     __array_ufunc__: ClassVar[None] = None  # a NumPy integer on the left leaves the operation to Size
 
     def __add__(self, other: Dim) -> Dim:
-        right = _operand(other)
+        right = operand(other)
         return NotImplemented if right is None else dim_of(plus(self.terms, terms_of(right)))
 
     __radd__ = __add__
 
     def __sub__(self, other: Dim) -> Dim:
-        right = _operand(other)
+        right = operand(other)
         return NotImplemented if right is None else dim_of(plus(self.terms, terms_of(right), -1))
 
     def __rsub__(self, other: Dim) -> Dim:
@@ -64,7 +61,7 @@ class Size:
         return Size({mono: -coef for mono, coef in self.terms.items()})
 
     def __mul__(self, other: Dim) -> Dim:
-        right = _operand(other)
+        right = operand(other)
         if right is None:
             return NotImplemented
         if isinstance(right, Size):
@@ -74,19 +71,19 @@ class Size:
     __rmul__ = __mul__
 
     def __floordiv__(self, other: Dim) -> Dim:
-        right = _operand(other)
+        right = operand(other)
         return NotImplemented if right is None else _quotient(self, right)
 
     def __rfloordiv__(self, other: Dim) -> Dim:
-        left = _operand(other)
+        left = operand(other)
         return NotImplemented if left is None else _quotient(left, self)
 
     def __mod__(self, other: Dim) -> Dim:
-        right = _operand(other)
+        right = operand(other)
         return NotImplemented if right is None else self - right * _quotient(self, right)
 
     def __rmod__(self, other: Dim) -> Dim:
-        left = _operand(other)
+        left = operand(other)
         return NotImplemented if left is None else left - self * _quotient(left, self)
 
     def __pow__(self, exponent: int) -> Dim:
@@ -164,12 +161,16 @@ def terms_of(dim: Dim) -> Terms:
     return {(): dim} if dim else {}
 
 
-def _operand(value: object) -> Dim | None:
+def operand(value: object) -> Dim | None:
+    """What stands beside a size in arithmetic: an int (also NumPy's) or a size; None for all else."""
     if type(value) is int or type(value) is Size:
         return value
     if isinstance(value, bool) or not isinstance(value, SupportsIndex):
         return None
-    return operator.index(value)
+    try:
+        return operator.index(value)
+    except TypeError:  # an array of more than one number
+        return None
 
 
 @lru_cache(4096)
@@ -247,47 +248,3 @@ def _value(name: str, env: Mapping[str, int]) -> int:
     if env[name] < 0:
         raise SizeError(f"size {name} is {env[name]}; sizes are at least 0")
     return operator.index(env[name])
-
-
-def definitely_equal(left: Dim, right: Dim) -> bool:
-    """Whether the two are provably equal whatever their symbols stand for; somewhat stronger than ``==``.
-
-    >>> H, N = symbol("H"), symbol("N")
-    >>> definitely_equal(N * ((H + 1) // 2), N * H - N * (H // 2))
-    True
-    """
-    return left == right or not lowered(terms_of(left - right))
-
-
-def definitely_unequal(left: Dim, right: Dim) -> bool:
-    """Whether the two provably differ whatever their symbols stand for.
-
-    >>> N = symbol("N")
-    >>> definitely_unequal(N, N + 1), definitely_unequal(2 * N, 3), definitely_unequal(N, 3)
-    (True, True, False)
-    """
-    difference = left - right
-    offset = terms_of(difference).get((), 0)
-    scale = math.gcd(*(coef for mono, coef in terms_of(difference).items() if mono))
-    if not scale or offset % scale:  # a constant, or s*a + c = 0 without s | c
-        return offset != 0
-    return known_nonnegative(difference - 1) or known_nonnegative(-1 - difference)
-
-
-def is_divisible(num: Dim, den: Dim) -> bool:
-    """Whether den provably divides num (wherever den is not 0).
-
-    >>> is_divisible(6 * symbol("N"), 3), is_divisible(symbol("N") + 1, 3)
-    (True, False)
-    """
-    return den != 0 and definitely_equal(num % den, 0)
-
-
-def known_nonnegative(dim: Dim) -> bool:
-    """Whether the dimension is provably at least 0 whatever its symbols stand for.
-
-    >>> H = symbol("H")
-    >>> known_nonnegative(H - 2 * (H // 2)), known_nonnegative(H - 1)
-    (True, False)
-    """
-    return nonnegative(terms_of(dim))

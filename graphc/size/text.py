@@ -5,12 +5,15 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable
-from typing import Any, SupportsIndex
+from functools import reduce
+from typing import Any
 
 from graphc.errors import SizeError
-from graphc.size.symbolic import Dim, Size, symbol
+from graphc.size.polynomial import MAX_DEGREE
+from graphc.size.symbolic import Dim, operand, symbol, terms_of
 
-MAX_TEXT, MAX_BITS = 20_000, 4_096
+MAX_TEXT, MAX_BITS = 10_000, 4_096
+MAX_PRODUCT = 64  # terms; what str prints stays at 1
 
 
 def as_dim(value: object) -> Dim:
@@ -19,13 +22,10 @@ def as_dim(value: object) -> Dim:
     >>> as_dim(64), as_dim("N"), as_dim("2*N+1")
     (64, N, 2*N + 1)
     """
-    if isinstance(value, Size) or type(value) is int:
-        return value
-    if isinstance(value, str):
-        return parse_size(value)
-    if isinstance(value, SupportsIndex) and not isinstance(value, bool):
-        return operator.index(value)
-    raise SizeError(f"{value!r} is no size; give an int, a name such as 'N' or a Size")
+    dim = parse_size(value) if isinstance(value, str) else operand(value)
+    if dim is None:
+        raise SizeError(f"{value!r} is no size; give an int, a name such as 'N' or a Size")
+    return dim
 
 
 def parse_size(text: str) -> Dim:
@@ -87,6 +87,14 @@ def _reduce(node: ast.expr, values: list[Dim], text: str) -> None:
             raise _unreadable(text)
 
 
+def _multiply(left: Dim, right: Dim) -> Dim:
+    if len(terms_of(left)) * len(terms_of(right)) > MAX_PRODUCT:
+        raise SizeError(
+            f"a product of sums makes more than {MAX_PRODUCT} terms; name a part of it by a symbol"
+        )
+    return left * right
+
+
 def _divide(left: Dim, right: Dim) -> Dim:
     if right == 0:
         raise SizeError(f"{left} is divided by 0; give a size that is at least 1")
@@ -94,7 +102,7 @@ def _divide(left: Dim, right: Dim) -> Dim:
 
 
 def _modulo(left: Dim, right: Dim) -> Dim:
-    return left - right * _divide(left, right)
+    return left - _multiply(right, _divide(left, right))
 
 
 def _power(base: Dim, exponent: Dim) -> Dim:
@@ -102,13 +110,15 @@ def _power(base: Dim, exponent: Dim) -> Dim:
         raise SizeError(f"the exponent {exponent} is no number from 0; write powers such as N**2")
     if isinstance(base, int) and base.bit_length() * exponent > MAX_BITS:
         raise SizeError(f"an int to the power {exponent} is too large; give the size itself")
-    return base**exponent
+    if exponent > MAX_DEGREE:
+        raise SizeError(f"the exponent {exponent} is over {MAX_DEGREE}; give the size itself")
+    return reduce(_multiply, [base] * exponent, 1)
 
 
 _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Dim]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
+    ast.Mult: _multiply,
     ast.FloorDiv: _divide,
     ast.Mod: _modulo,
     ast.Pow: _power,
