@@ -6,6 +6,6 @@ from graphc.passes.simplify import IDENTITIES, simplify
 from graphc.passes.structure import prune, resolve_phase, share
 
 __all__ = [
-    "DEFAULT", "IDENTITIES", "Pass", "Result", "Step", "fold", "pipeline", "prune", "resolve_phase", "run", "share",
-    "simplify",
+    "DEFAULT", "IDENTITIES", "Pass", "Result", "Step", "fold", "pipeline", "prune", "resolve_phase", "run",
+    "share", "simplify",
 ]  # fmt: skip

@@ -109,7 +109,7 @@ def sum_of_negated(b: Rewriter, term: Term) -> Handle | None:
 
 @identity(ARITHMETIC, "mul", "div")
 def product_of_negated(b: Rewriter, term: Term) -> Handle | None:
-    """-x * -y = x * y, -x * c = x * -c, and for quotients alike: the sign of a product is that of its factors."""
+    """-x * -y = x * y, -x * c = x * -c, and quotients alike: signs of factors make the sign of a product."""
     x, y = (b.sees(o, "neg") for o in term.operands)
     if x is not None and y is not None:
         return b(term.op, x.operands[0], y.operands[0])
@@ -156,7 +156,7 @@ def of_one_value(b: Rewriter, term: Term) -> Handle | None:
 
 @identity(ARITHMETIC, "pow")
 def power_by_number(b: Rewriter, term: Term) -> Handle | None:
-    """x ** 1 = x, x ** 2 = x * x, x ** -1 = 1 / x; other exponents differ at zeros and infinities or in rounding."""
+    """x ** 1 = x, x ** 2 = x * x, x ** -1 = 1 / x; others differ at zeros and infinities or in rounding."""
     x, exponent = term.operands
     match b.number(exponent):
         case 1:

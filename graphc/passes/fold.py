@@ -60,5 +60,6 @@ def _bounded(node: Node, operands: Sequence[Constant]) -> bool:
 
 
 def _symbolic(value: Any) -> bool:
-    inner: tuple[Any, ...] = value if isinstance(value, tuple) else (value,)
-    return any(isinstance(v, Size) for v in inner)
+    if isinstance(value, tuple):
+        return any(isinstance(v, Size) for v in value)  # pyright: ignore[reportUnknownVariableType]
+    return isinstance(value, Size)

@@ -16,7 +16,7 @@ Body = Callable[[Rewriter, Term], Handle | None]
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """One identity: ``body`` gives the simpler node or None; ``ops`` are where it is tried, ``"*"`` everywhere."""
+    """``body`` gives the simpler node or None; ``ops`` are where it is tried, ``"*"`` for everywhere."""
 
     name: str
     ops: tuple[str, ...]

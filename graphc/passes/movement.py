@@ -101,15 +101,17 @@ def concatenated_alone(b: Rewriter, term: Term) -> Handle | None:
 # ----------------------------------------------------------------------------------------------- reductions
 
 
+def _axes(term: Term) -> tuple[int, ...]:
+    return term.params["axes"]
+
+
 @identity(MOVEMENT, "sum", "max", "min", "prod", "mean", "any", "all")
 def reduced_over_units(b: Rewriter, term: Term) -> Handle | None:
-    """A reduction over axes of size 1 moves them only; one value is its own sum, product, mean and extremum."""
-    (x,), axes = term.operands, term.params["axes"]
-    long = tuple(a for a in axes if x.shape[a] != 1)
-    if x.dtype is not term.type.dtype or (long == axes and axes):
+    """One value is its own sum, product, mean and extremum: reducing axes of size 1 is a reshape."""
+    (x,), axes = term.operands, _axes(term)
+    if x.dtype is not term.type.dtype or any(x.shape[a] != 1 for a in axes):
         return None
-    inner = b(term.op, x, axes=long, keepdims=True) if long else x
-    return b("reshape", inner, shape=term.type.shape)
+    return b("reshape", x, shape=term.type.shape)
 
 
 @identity(MOVEMENT, "sum", "max", "min", "prod", "any", "all")
@@ -119,9 +121,9 @@ def reduced_twice(b: Rewriter, term: Term) -> Handle | None:
     inner = b.sees(y, term.op)
     if inner is None or not _alone(b, y):
         return None
-    (x,), axes = inner.operands, inner.params["axes"]
+    (x,), axes = inner.operands, _axes(inner)
     left = list(range(x.ndim)) if inner.params["keepdims"] else [k for k in range(x.ndim) if k not in axes]
-    both = tuple(sorted({*axes, *(left[a] for a in term.params["axes"])}))
+    both = tuple(sorted({*axes, *(left[a] for a in _axes(term))}))
     merged = b(term.op, x, axes=both, keepdims=bool(inner.params["keepdims"] and term.params["keepdims"]))
     return b("reshape", merged, shape=term.type.shape)
 
@@ -142,7 +144,7 @@ def einsum_of_transposed(b: Rewriter, term: Term) -> Handle | None:
 
 
 def _unpermuted(word: str, perm: Sequence[int]) -> list[str]:
-    """The indices of x where those of x transposed are ``word``: axis k of the transpose is axis perm[k] of x."""
+    """The indices of x where those of its transpose are ``word``: axis k of that is axis perm[k] of x."""
     found: list[Any] = [None] * len(word)
     for letter, axis in zip(word, perm, strict=True):
         found[axis] = letter

@@ -1,4 +1,4 @@
-"""The runner: applies passes in order, verifies, times and remembers; the passes themselves do none of that."""
+"""The runner: applies passes in order, verifies, times and remembers; passes do none of that."""
 
 from __future__ import annotations
 

@@ -52,7 +52,11 @@ def resolve_phase(mode: str) -> Callable[[Cone], Rewritten]:
 
 def prune(cone: Cone) -> Rewritten:
     """The cone in a graph that holds nothing else."""
-    return unchanged(cone) if len(cone.nodes) == len(cone.graph) else visited(cone, lambda *_: None)
+    return unchanged(cone) if len(cone.nodes) == len(cone.graph) else visited(cone, _copied)
+
+
+def _copied(target: Graph, at: int, node: Node, operands: Sequence[Handle]) -> Handle | None:
+    return None
 
 
 def share(cone: Cone) -> Rewritten:

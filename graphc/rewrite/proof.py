@@ -10,6 +10,7 @@ where it cannot, the difference must vanish to ``DIGITS`` digits at ``POINTS`` p
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,13 +22,14 @@ from graphc.errors import ExpressionError
 from graphc.graph import Cone, Graph, Node
 from graphc.rewrite.engine import Applied, by_op, rewrite_cone
 from graphc.rewrite.pattern import Rule
+from graphc.size import dim_evaluate
 
 DIGITS, POINTS, SEED = 60, 12, 20260101
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """How a rule was proved: ``method`` is ``"simplified"`` or ``"sampled"``; ``applied`` are the rules that fired."""
+    """How a rule was proved: ``method`` is ``"simplified"`` or ``"sampled"``; ``applied``: what fired."""
 
     rule: str
     method: str
@@ -93,7 +95,7 @@ def _difference(left: Any, right: Any) -> float:
 
 
 def formulas(cone: Cone) -> dict[str, Any]:
-    """The outputs of ``cone`` as arrays of SymPy expressions over one real symbol for each element of its inputs."""
+    """The outputs of ``cone`` as arrays of SymPy expressions, one real symbol for each input element."""
     values: dict[int, Any] = {}
     for at in cone.nodes:
         node = cone.graph.nodes[at]
@@ -105,8 +107,8 @@ def _leaf(node: Node) -> Any:
     import sympy
 
     if not node.is_const:
-        name, shape = node.param["name"], node.type.shape
-        symbols = [sympy.Symbol(f"{name}{k}", real=True) for k in range(int(node.type.size))]
+        name, shape = node.param["name"], tuple(dim_evaluate(d, {}) for d in node.type.shape)
+        symbols = [sympy.Symbol(f"{name}{k}", real=True) for k in range(math.prod(shape))]
         return np.array(symbols, dtype=object).reshape(shape)
     array = node.param["value"].array
     return array if node.type.dtype.is_int else np.vectorize(sympy.nsimplify, otypes=[object])(array)
