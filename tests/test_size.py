@@ -190,10 +190,12 @@ divisors = st.sampled_from([*range(1, 13), N, H, H + 1, H // 2 + 1, 2 * N + H //
 @settings(max_examples=200, deadline=None)
 @given(bases, lines, st.sampled_from([0, W, H // 2, -(H // 2), H // 3]), divisors, points)
 @example(
-    H * W, (0, [(-3, 1, 0, 2)]), -4 * H * W - H // 2 - 3, 6, dict(H=1, W=1, N=0, K=1)
+    H * W, (0, [(-3, 1, 0, 2)]), -4 * H * W - H // 2 - 3, 6, {"H": 1, "W": 1, "N": 0, "K": 1}
 )  # many terms halved
-@example(H, (-6, [(-4, 1, 0, 2)]), 0, 9, dict(H=5, W=0, N=0, K=1))  # both halves with a coefficient of 1
-@example(H, (17, [(3, 1, 0, 2)]), 2, 6, dict(H=5, W=0, N=0, K=1))
+@example(
+    H, (-6, [(-4, 1, 0, 2)]), 0, 9, {"H": 5, "W": 0, "N": 0, "K": 1}
+)  # both halves with a coefficient of 1
+@example(H, (17, [(3, 1, 0, 2)]), 2, 6, {"H": 5, "W": 0, "N": 0, "K": 1})
 def test_quotients_of_sums_of_quotients(base, line, more, divisor, env):
     dim = line_of(*line, base) + more
     quotient = dim // divisor
