@@ -291,6 +291,8 @@ def _word(spec: str, text: str, rank: int) -> Word:
 
 def _result(spec: str, text: str, dots: Word, inputs: Sequence[Word]) -> Word:
     head, found, tail = text.partition("...")
+    if dots and not found:
+        raise ShapeError(f"spec {spec!r} has an ellipsis that its result {text!r} lacks; write ... there too")
     out = (*head, *(dots if found else ()), *tail)
     unknown = [i for i in out if not any(i in word for word in inputs)]
     if unknown or len(set(out)) != len(out):

@@ -95,7 +95,7 @@ def _span(item: _Item, size: Dim) -> tuple[Dim, Dim, int]:
         raise ShapeError(f"step {step} of axis {item.axis} is no stride; give an int other than 0")
     bounds = [b for b in (entry.start, entry.stop) if b is not None]
     if not all(isinstance(b, (int, np.integer, Size)) for b in bounds):
-        raise ShapeError(f"bounds {bounds} of axis {item.axis} are not sizes; give ints or sizes, or use gc.take")
+        raise ShapeError(f"bounds of axis {item.axis} are not sizes; give ints or sizes, or use gc.take")
     if isinstance(size, int) and not any(isinstance(b, Size) for b in bounds):
         start, stop, step = entry.indices(size)
         return (start, stop, step) if len(range(start, stop, step)) else (0, 0, 1)
@@ -104,8 +104,8 @@ def _span(item: _Item, size: Dim) -> tuple[Dim, Dim, int]:
 
 def _position(entry: Any, size: Dim, axis: int) -> tuple[Dim, Dim, int]:
     position: Dim = entry if isinstance(entry, Size) else int(entry)
-    if isinstance(position, int) and isinstance(size, int) and not -size <= position < size:
-        raise ShapeError(f"index {position} is out of range for axis {axis} of size {size}; use {-size} to {size - 1}")
+    if isinstance(position, int) and isinstance(size, int):
+        _check_range(np.asarray(position), size, axis)
     start = _from_front(position, size)
     return start, start + 1, 1
 
@@ -163,7 +163,8 @@ def _index(graph: Graph, item: _Item, size: Dim) -> Handle:
 def _check_range(indices: Any, size: int, axis: int) -> None:
     wrong = indices[(indices < -size) | (indices >= size)]
     if wrong.size:
-        raise ShapeError(f"index {wrong.flat[0]} is out of range for axis {axis} of size {size}; use {-size} to {size - 1}")
+        advice = f"use {-size} to {size - 1}" if size else "an empty axis has no elements"
+        raise ShapeError(f"index {wrong.flat[0]} is out of range for axis {axis} of size {size}; {advice}")
 
 
 def _taken(x: Handle, axes: Sequence[int], indices: Sequence[Handle], before: int) -> tuple[Handle, Shape]:

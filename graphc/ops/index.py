@@ -273,7 +273,7 @@ registry.register(Op(
 
 def _arange_infer(checks: Checks, types: Sequence[Type], params: Params) -> Type:
     expect(types, 0, params, "size", "dtype")
-    at_least(checks, params["size"], 0, "arange")
+    at_least(checks, params["size"], 0, "length")
     return Type(DType.of(params["dtype"]), (params["size"],))
 
 

@@ -116,7 +116,7 @@ def _summed_dtype(checks: Checks, kind: Type, params: Params) -> DType:
 
 
 def _float_dtype(checks: Checks, kind: Type, params: Params) -> DType:
-    require_float(kind.dtype, "the operation")
+    require_float(kind.dtype, "the mean or norm")
     return kind.dtype
 
 

@@ -28,7 +28,8 @@ def function(body: Callable[P, R]) -> Callable[P, R]:
         try:
             return body(*args, **kwargs)
         except GraphcError as error:
-            raise error.located(*_position(name, args)) from None
+            where, place = _position(name, args)
+            raise error.located("" if str(error).startswith(f"{name}: ") else where, place) from None
 
     return public(located)
 
@@ -106,7 +107,7 @@ def at_least(checks: Checks, size: Dim, least: Dim, what: str) -> None:
     """
     spare = size - least
     if isinstance(spare, int) and spare < 0:
-        raise ShapeError(f"{what}: size {size} is less than {least}")
+        raise ShapeError(f"{what}: size {size} is less than {least}; give at least {least}")
     if not known_nonnegative(spare):
         checks.equal(spare // _BEYOND, 0, f"{what}: size {size} must be at least {least}")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import ShapeError
+from graphc.errors import GraphError, ShapeError
 from graphc.graph import Handle, call, lift, meet
 from graphc.ops.rules import function, node
 from graphc.size import Size, is_divisible
@@ -149,10 +149,16 @@ def _pairs(width: Any, rank: int) -> list[tuple[Dim, Dim]]:
     return [(as_dim(a), as_dim(o)) for a, o in items]  # pyright: ignore[reportGeneralTypeIssues, reportUnknownArgumentType]
 
 
+def _met(op: str, values: Sequence[Any]) -> list[Handle]:
+    if not len(values):
+        raise GraphError("no values are given; give at least one")
+    return meet(op, list(values))
+
+
 @function
 def concatenate(values: Sequence[Any], axis: int = 0) -> Handle:
     """``values`` joined along ``axis``; dtypes meet by promotion; raises ShapeError when other sizes differ."""
-    handles = meet("concatenate", list(values))
+    handles = _met("concatenate", values)
     at = normalise_axis(axis, handles[0].ndim)
     return handles[0] if len(handles) == 1 else handles[0].graph.add("concatenate", handles, axis=at)
 
@@ -160,7 +166,7 @@ def concatenate(values: Sequence[Any], axis: int = 0) -> Handle:
 @function
 def stack(values: Sequence[Any], axis: int = 0) -> Handle:
     """``values`` of one shape joined along a new axis."""
-    handles = meet("stack", list(values))
+    handles = _met("stack", values)
     return concatenate([expand_dims(h, axis) for h in handles], axis)
 
 
