@@ -1,9 +1,10 @@
 """Object code on disk, in a folder of the user's own.
 
-What is read here is run, so nothing is trusted but what this user wrote and what still has its hash: the folder and its
-files belong to the user and to nobody else, a file begins with the SHA-256 of the rest, and a file that does not
-match is as good as absent. Files are written whole under another name and then renamed, so that processes may read and
-write at once. Without a safe, writable folder everything works, and is compiled anew in each process.
+What is read here is run, so nothing is trusted but what this user wrote and what still has its hash: the
+folder and its files belong to the user and to nobody else, a file begins with the SHA-256 of the rest,
+and a file that does not match is as good as absent. Files are written whole under another name and then
+renamed, so that processes may read and write at once. Without a safe, writable folder everything works,
+and is compiled anew in each process.
 """
 
 from __future__ import annotations
@@ -73,7 +74,8 @@ def environment() -> str:
 
 
 def read(key: str) -> Object | None:
-    """Return the object code stored under `key`; None if there is none, or it is damaged or not this user's."""
+    """Return the object code stored under `key`; None if there is none, or it is damaged or not this
+    user's."""
     directory = folder()
     if directory is None:
         return None

@@ -1,9 +1,11 @@
-# pyright: basic
+# Numba and llvmlite carry no types, and what is inferred of them is often wrong.
+# pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false
 """From a Python function to object code. Loaded only when something is not in the cache.
 
-Numba reads the function, infers its types and lowers it to LLVM IR; from there the text is optimised once and emitted here.
-Numba's own way from IR to code optimises twice, loads the result at once under a lock, and before the first function
-imports every implementation it has for arrays, strings and containers (0.25 s), none of which the kernel language has.
+Numba reads the function, infers its types and lowers it to LLVM IR; from there the text is optimised once
+and emitted here. Numba's own way from IR to code optimises twice, loads the result at once under a lock,
+and before the first function imports every implementation it has for arrays, strings and containers (0.25
+s), none of which the kernel language has.
 """
 
 from __future__ import annotations
@@ -72,7 +74,8 @@ class _Context(CPUContext):
 
 
 class _Typing(BaseContext):
-    """The functions that kernels can name. Attributes and methods are left out: they would load all of Numba."""
+    """The functions that kernels can name. Attributes and methods are left out: they would load all of
+    Numba."""
 
     def refresh(self) -> None:
         self.install_registry(_functions())
@@ -176,7 +179,7 @@ def emit(modules: list[str], symbol: str) -> Object:
     passes.getModulePassManager().run(module, passes)
     if any(each.name.startswith(_RAISES) for each in module.global_variables):
         raise CompileError("the function may raise; kernels have no exceptions")
-    needs = sorted(each.name for each in module.functions if each.is_declaration)
+    needs = sorted(each.name for each in (*module.functions, *module.global_variables) if each.is_declaration)
     return Object(
         symbol, tuple(each for each in needs if not each.startswith("llvm.")), machine.emit_object(module)
     )

@@ -1,6 +1,7 @@
 """External functions: C functions that kernels call by symbol, written in the kernel language themselves.
 
-They are compiled once a machine, when the first kernel that calls them is loaded, and are cached like kernels.
+They are compiled once a machine, when the first kernel that calls them is loaded, and are cached like
+kernels.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ SOURCES = MappingProxyType(
     {
         "graphc_gemm_f32": ("graphc.runtime.gemm", "gemm_f32"),
         "graphc_gemm_f64": ("graphc.runtime.gemm", "gemm_f64"),
+        "graphc_run_team": ("graphc.runtime.team", "run_team"),
+        "graphc_work": ("graphc.runtime.team", "work"),
     }
 )
 

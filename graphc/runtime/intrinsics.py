@@ -1,14 +1,16 @@
-# pyright: basic
+# Numba and llvmlite carry no types, and what is inferred of them is often wrong.
+# pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false
 """How the words of the kernel language are declared: a name, types, and a few LLVM instructions.
 
-An `@njit` helper called from a kernel costs Numba's whole front end again (50 ms), and an `@intrinsic` refreshes all of
-Numba's registries (0.25 s at first, then 0.3 ms a use). A word is a template and a lowering in the builtin registry, a few
-microseconds.
+An `@njit` helper called from a kernel costs Numba's whole front end again (50 ms), and an `@intrinsic`
+refreshes all of Numba's registries (0.25 s at first, then 0.3 ms a use). A word is a template and a
+lowering in the builtin registry, a few microseconds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from llvmlite import ir
 from numba.core import cgutils, types
@@ -16,7 +18,7 @@ from numba.core.typing.templates import AbstractTemplate, Signature, infer_globa
 from numba.extending import lower_builtin
 
 WORD = ir.IntType(64)
-Word = Callable[..., object]
+Word = Callable[..., Any]
 
 
 def define(
@@ -55,8 +57,8 @@ def declare(
 
     Args:
         name: as it stands in kernels and in messages.
-        infer: `infer(*types)` returns the signature, or None if the word does not take them; integer literals arrive as
-            literal types.
+        infer: `infer(*types)` returns the signature, or None if the word does not take them; integer
+            literals arrive as literal types.
         lower: `lower(context, builder, signature, values)` in Numba's convention.
         parameters: Numba types or classes of types that `lower` covers.
     """

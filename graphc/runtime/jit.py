@@ -7,9 +7,9 @@
 ['run']
 >>> loaded.call(0, 0)  # no steps, so nothing happens
 
-Each function of a module is compiled, cached and loaded by itself, under a key made of its text and of everything else
-that decides its code; a kernel that occurs in fifty layers or in two programs is compiled once. Whether it comes from
-the compiler or from disk, it is loaded the same way.
+Each function of a module is compiled, cached and loaded by itself, under a key made of its text and of
+everything else that decides its code; a kernel that occurs in fifty layers or in two programs is compiled
+once. Whether it comes from the compiler or from disk, it is loaded the same way.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from graphc.errors import CompileError
 from graphc.runtime import cache, externals, loader, threads, units
 
 _RUN = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
+#: The external function in which workers live.
+_WORK = "graphc_work"
 _lock = threading.RLock()
 _addresses: dict[str, int] = {}
 _compilations = 0
@@ -35,7 +37,8 @@ class Loaded:
     """An emitted module in memory, for the life of the process.
 
     Attributes:
-        addresses: address of each function, by name: kernels are C functions `void(int64 lo, int64 hi, int64 args)`.
+        addresses: address of each function, by name: kernels are C functions `void(int64 lo, int64 hi,
+            int64 args)`.
         compiled: how many functions Numba had to compile for this.
         cached: how many of the module's functions were in memory or on disk.
     """
@@ -46,17 +49,18 @@ class Loaded:
     _run: Callable[[int, int, int], None] | None
 
     def call(self, steps: int, count: int) -> None:
-        """Run `count` steps of the table at address `steps` (see `graphc.runtime.launch`); the GIL is free meanwhile.
+        """Run `count` steps of the table at address `steps`, laid out as `graphc.runtime.launch` says.
 
-        A table serves one call at a time; several Python threads may call at once, each with a table of its own.
+        The interpreter is free meanwhile. A table serves one call at a time; several Python threads may
+        call at once, each with a table of its own.
 
         Raises:
             CompileError: the module has no `@entry`.
         """
         if self._run is None:
             raise CompileError("the module has no @entry; append launch.ENTRY to it")
-        with threads.exclusive():
-            self._run(steps, count, threads.count())
+        threads.start(_addresses[_WORK])
+        self._run(steps, count, threads.count())
 
 
 def counters() -> int:
@@ -77,56 +81,28 @@ def load(source: str, file: str | None = None) -> Loaded:
     name = file or "<kernels>"
     functions = units.split(source, name)
     keys = {unit.name: unit.key(cache.environment()) for unit in functions}
+    entries = [unit.name for unit in functions if unit.parallel]
     with _lock:
         before = _compilations
-        missing = _read_all(set(keys.values()))
-        wanted = {keys[unit.name]: unit for unit in functions if keys[unit.name] in missing}
-        _compile_all(wanted, source, name)
+        absent = _read(set(keys.values()))
+        wanted = {keys[unit.name]: unit for unit in functions if keys[unit.name] in absent}
+        _compile(wanted, source, name)
+        _require([_WORK] if entries else [])
         compiled = _compilations - before
-    addresses = {unit: _addresses[key] for unit, key in keys.items()}
-    entries = [unit.name for unit in functions if unit.parallel]
+    addresses = MappingProxyType({unit: _addresses[key] for unit, key in keys.items()})
     run = _RUN(addresses[entries[0]]) if entries else None
-    return Loaded(MappingProxyType(addresses), compiled, len(functions) - len(wanted), run)
+    return Loaded(addresses, compiled, len(functions) - len(wanted), run)
 
 
-def _read_all(keys: Iterable[str]) -> set[str]:
-    """Load what the disk holds of `keys`; return those that must be compiled."""
-    absent = {key for key in keys if key not in _addresses}
+def _read(keys: set[str]) -> set[str]:
+    """Load what the disk holds of the keys that are not in memory; return those that nobody holds."""
+    absent = keys - _addresses.keys()
     found = {key: unit for key in sorted(absent) if (unit := cache.read(key)) is not None}
     _link(found)
     return absent - found.keys()
 
 
-def _link(objects: Mapping[str, loader.Object]) -> None:
-    """Load object code, after the external functions that it calls."""
-    needs = {name for unit in objects.values() for name in unit.needs}
-    for symbol in sorted(needs & externals.SOURCES.keys()):
-        _require(symbol)
-    _addresses.update(loader.link(objects))
-
-
-def _require(symbol: str) -> None:
-    """Load an external function, unless it is loaded."""
-    key = externals.key(symbol, cache.environment())
-    if key in _addresses:
-        return
-    unit = cache.read(key)
-    if unit is None:
-        unit = _external(symbol)
-        cache.write(key, unit)
-    _link({key: unit})
-    loader.publish(symbol, _addresses[key])
-
-
-def _external(symbol: str) -> loader.Object:
-    global _compilations
-    from graphc.runtime import build
-
-    _compilations += 1
-    return build.external(symbol)
-
-
-def _compile_all(wanted: Mapping[str, units.Unit], source: str, file: str) -> None:
+def _compile(wanted: Mapping[str, units.Unit], source: str, file: str) -> None:
     """Compile, store and load what is in no cache."""
     global _compilations
     if not wanted:
@@ -140,9 +116,37 @@ def _compile_all(wanted: Mapping[str, units.Unit], source: str, file: str) -> No
     _link(objects)
 
 
+def _link(objects: Mapping[str, loader.Object]) -> None:
+    """Load object code, after the external functions that it calls."""
+    needs = {name for unit in objects.values() for name in unit.needs}
+    _require(sorted(needs & externals.SOURCES.keys()))
+    _addresses.update(loader.link(objects))
+
+
+def _require(symbols: Iterable[str]) -> None:
+    """Load external functions, unless they are loaded."""
+    for symbol in symbols:
+        if symbol in _addresses:
+            continue
+        key = externals.key(symbol, cache.environment())
+        _link({symbol: cache.read(key) or _external(symbol, key)})
+        loader.publish(symbol, _addresses[symbol])
+
+
+def _external(symbol: str, key: str) -> loader.Object:
+    """Compile and store an external function."""
+    global _compilations
+    from graphc.runtime import build
+
+    unit = build.external(symbol)
+    _compilations += 1
+    cache.write(key, unit)
+    return unit
+
+
 def _after_fork() -> None:
     global _lock
-    _lock = threading.RLock()
+    _lock = threading.RLock()  # another thread of the parent may have held it
 
 
 if hasattr(os, "register_at_fork"):

@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -55,11 +55,20 @@ def publish(symbol: str, address: int) -> None:
 
 
 def _resolve(symbol: str) -> None:
-    """See to it that LLVM finds a symbol: of the threading layer, of the process, or of the C library."""
-    if symbol.startswith(threads.LAYER_PREFIX):
-        publish(symbol, threads.symbols()[symbol])
+    """See to it that LLVM finds a symbol: of this runtime, of the process, or of the C library."""
+    if symbol in _OURS:
+        publish(symbol, _OURS[symbol]())
     elif llvm.address_of_symbol(symbol) is None:
         publish(symbol, _library_function(symbol))
+
+
+#: Addresses that belong to this runtime.
+_OURS: dict[str, Callable[[], int]] = {
+    "graphc_team": threads.memory,
+    "graphc_yield": threads.yield_address,
+    "graphc_sleep": threads.sleep_address,
+    "graphc_wake": threads.wake_address,
+}
 
 
 def _library_function(symbol: str) -> int:
@@ -84,8 +93,11 @@ def _libraries() -> list[ctypes.CDLL]:
 
 @cache
 def _engine() -> llvm.ExecutionEngine:
-    """The one engine, which owns all loaded code and lives as long as the process."""
-    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), target_machine())
+    """The one engine, which owns all loaded code; it is never freed, since workers outlive the
+    interpreter."""
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target_machine())
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(engine))
+    return engine
 
 
 def target_machine() -> llvm.TargetMachine:

@@ -1,7 +1,8 @@
 """Turning the `prange` loop of an entry into a function of its own, which the threading layer calls.
 
-Numba's own lowering of `prange` takes 0.3 s and imports its array machinery, and the code it makes takes the
-interpreter's lock when a region begins and ends, which is a wait of milliseconds while another Python thread computes.
+Numba's own lowering of `prange` takes 0.3 s and imports its array machinery, and the code it makes takes
+the interpreter's lock when a region begins and ends, which is a wait of milliseconds while another Python
+thread computes.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ class _Outliner(ast.NodeTransformer):
         self.parameters = parameters
         self.loops: list[ast.For] = []
 
-    def visit_For(self, node: ast.For) -> ast.AST:  # noqa: N802
+    def visit_For(self, node: ast.For) -> ast.AST:
         if not (isinstance(node.iter, ast.Call) and getattr(node.iter.func, "id", None) == "prange"):
             return self.generic_visit(node)
         self.loops.append(node)

@@ -1,10 +1,11 @@
-# pyright: basic
+# Numba and llvmlite carry no types, and what is inferred of them is often wrong.
+# pyright: basic, reportAttributeAccessIssue=false, reportOptionalCall=false, reportPrivateImportUsage=false, reportReturnType=false
 """Typed pointers of kernels: `p[i]` and `p[i] = v` as bare loads and stores.
 
-An array argument of Numba costs a descriptor of seven words, and its signed index a wrap-around test that turns
-vector loads into gathers. A `Buffer` is one address. Its type carries the position `scope` of the buffer in the
-argument block; every access is tagged with it, so that LLVM knows that buffers of different scopes never
-overlap and vectorises a loop over many of them without testing addresses at run time.
+An array argument of Numba costs a descriptor of seven words, and its signed index a wrap-around test that
+turns vector loads into gathers. A `Buffer` is one address. Its type carries the position `scope` of the
+buffer in the argument block; every access is tagged with it, so that LLVM knows that buffers of different
+scopes never overlap and vectorises a loop over many of them without testing addresses at run time.
 """
 
 from __future__ import annotations

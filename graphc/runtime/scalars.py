@@ -1,5 +1,7 @@
-# pyright: basic
-"""Scalar words of the kernel language, each one LLVM instruction or a few, so that loops over them vectorise."""
+# Numba and llvmlite carry no types, and what is inferred of them is often wrong.
+# pyright: basic, reportAttributeAccessIssue=false, reportCallIssue=false, reportReturnType=false
+"""Scalar words of the kernel language, each one LLVM instruction or a few, so that loops over them
+vectorise."""
 
 from __future__ import annotations
 

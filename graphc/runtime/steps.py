@@ -1,4 +1,5 @@
-# pyright: basic
+# Numba and llvmlite carry no types, and what is inferred of them is often wrong.
+# pyright: basic, reportArgumentType=false, reportReturnType=false
 """Words of the entry: reading the table of steps, claiming, finishing and awaiting tiles, calling kernels."""
 
 from __future__ import annotations
@@ -11,13 +12,10 @@ from numba.core import cgutils, types
 from graphc.runtime import launch
 from graphc.runtime.intrinsics import WORD, call_symbol, define
 from graphc.runtime.outline import MEMBER
-from graphc.runtime.threads import LAYER_PREFIX as _LAYER
 
 _int64 = types.int64
 _INT = ir.IntType(32)
 _POINTER = ir.IntType(8).as_pointer()
-#: Looks at a cell before a waiting thread begins to offer its processor: some 20 us.
-_PATIENCE = 1000
 _LINE = 8 * launch.STEP_WORDS
 
 
@@ -68,43 +66,29 @@ def _clear(builder: ir.IRBuilder, steps: ir.Value, count: ir.Value) -> None:
 
 
 def _parallel_for(builder: ir.IRBuilder, members: ir.Value, *shared: ir.Value) -> None:
-    """Call the outlined loop for 0 .. members - 1 on as many threads, by the layer's convention for ufuncs.
-
-    The layer hands each thread a pointer advanced by `step` bytes for every element before its own, and the number
-    of its elements. Pointing at the byte 1 (a null pointer would stay null), the pointer is the member's number.
-    """
-    before = call_symbol(builder, _LAYER + "get_num_threads", _INT, [])
-    data = _array(builder, *shared)
-    values = [_array(builder, each) for each in (WORD(1), members, WORD(1))]
-    pointers = [builder.bitcast(each, _POINTER) for each in (_callback(builder.module), *values, data)]
-    call_symbol(builder, _LAYER + "parallel_for", ir.VoidType(), [*pointers, WORD(0), WORD(1), members])
-    # A region leaves its size as the caller's number of threads, which is the user's setting for Numba.
-    call_symbol(builder, _LAYER + "set_num_threads", ir.VoidType(), [before])
+    """Have the team run the outlined loop for 0 .. members - 1, each with the loop's shared values."""
+    data = cgutils.alloca_once(builder, WORD, size=len(shared))
+    for index, value in enumerate(shared):
+        builder.store(value, builder.gep(data, [WORD(index)]))
+    job = [builder.ptrtoint(each, WORD) for each in (_member(builder.module, len(shared)), data)]
+    call_symbol(builder, "graphc_run_team", ir.VoidType(), [*job, members])
 
 
-def _array(builder: ir.IRBuilder, *values: ir.Value) -> ir.Value:
-    array = cgutils.alloca_once(builder, WORD, size=len(values))
-    for index, value in enumerate(values):
-        builder.store(value, builder.gep(array, [WORD(index)]))
-    return array
-
-
-def _callback(module: ir.Module) -> ir.Function:
-    """The function that the layer calls: it calls the outlined loop once for each element of its share."""
-    words = WORD.as_pointer()
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [words] * 4), "graphc_region")
+def _member(module: ir.Module, count: int) -> ir.Function:
+    """The function that the team calls: it spreads the shared values and calls the outlined loop."""
+    words = ir.FunctionType(ir.VoidType(), [WORD, WORD])
+    function = ir.Function(module, words, "graphc_member")
     builder = ir.IRBuilder(function.append_basic_block())
-    first, counts, _, data = function.args
-    shared = [builder.load(builder.gep(data, [WORD(index)])) for index in range(3)]
-    start = builder.sub(builder.load(first), WORD(1))
-    with cgutils.for_range(builder, builder.load(counts)) as loop:
-        call_symbol(builder, MEMBER, ir.VoidType(), [*shared, builder.add(start, loop.index)])
+    data = builder.inttoptr(function.args[0], WORD.as_pointer())
+    shared = [builder.load(builder.gep(data, [WORD(index)])) for index in range(count)]
+    call_symbol(builder, MEMBER, ir.VoidType(), [*shared, function.args[1]])
     builder.ret_void()
     return function
 
 
 def _claim(builder: ir.IRBuilder, steps: ir.Value, s: ir.Value, chunk: ir.Value) -> ir.Value:
-    """Whether the caller is the one who runs this chunk: look first, since a plain load keeps the line shared."""
+    """Whether the caller is the one who runs this chunk: look first, since a plain load keeps the line
+    shared."""
     cell, bit = _cell(builder, steps, s, launch.CLAIMED), builder.shl(WORD(1), chunk)
     won = cgutils.alloca_once_value(builder, ir.IntType(1)(0))
     seen = builder.and_(builder.load_atomic(cell, "monotonic", 8), bit)
@@ -121,8 +105,8 @@ def _finish(builder: ir.IRBuilder, steps: ir.Value, s: ir.Value) -> None:
 def _wait(builder: ir.IRBuilder, steps: ir.Value, s: ir.Value, parts: ir.Value) -> None:
     """Spin until every chunk of the step is finished; what they wrote is then visible.
 
-    A wait is the difference between two members' work, mostly well below a microsecond. If it lasts, the other
-    member may have lost its processor, perhaps to this one: from then on, offer it.
+    A wait is the difference between two members' work, mostly well below a microsecond. If it lasts, the
+    other member may have lost its processor, perhaps to this one: from then on, offer it.
     """
     cell, rounds = _cell(builder, steps, s, launch.FINISHED), cgutils.alloca_once_value(builder, WORD(0))
     look, spin, done = (builder.append_basic_block(name) for name in ("look", "spin", "done"))
@@ -134,8 +118,8 @@ def _wait(builder: ir.IRBuilder, steps: ir.Value, s: ir.Value, parts: ir.Value) 
     passed = builder.load(rounds)
     builder.store(builder.add(passed, WORD(1)), rounds)
     _pause(builder)
-    with builder.if_then(builder.icmp_signed(">", passed, WORD(_PATIENCE)), likely=False):
-        call_symbol(builder, _LAYER + "yield", _INT, [])
+    with builder.if_then(builder.icmp_signed(">", passed, WORD(launch.PATIENCE)), likely=False):
+        _offer(builder)
     builder.branch(look)
     builder.position_at_end(done)
 
@@ -146,6 +130,46 @@ def _pause(builder: ir.IRBuilder) -> None:
         call_symbol(builder, "llvm.x86.sse2.pause", ir.VoidType(), [])
     elif builder.module.triple.startswith(("aarch64", "arm64")):
         call_symbol(builder, "llvm.aarch64.hint", ir.VoidType(), [_INT(1)])
+
+
+def _offer(builder: ir.IRBuilder) -> None:
+    """Let another thread have this processor, if one waits for it."""
+    call_symbol(builder, "graphc_yield", _INT, [])
+
+
+def _sleep(builder: ir.IRBuilder, lock: ir.Value) -> None:
+    call_symbol(builder, "graphc_sleep", _INT, [builder.inttoptr(lock, _POINTER), _INT(1)])
+
+
+def _wake(builder: ir.IRBuilder, lock: ir.Value) -> None:
+    call_symbol(builder, "graphc_wake", ir.VoidType(), [builder.inttoptr(lock, _POINTER)])
+
+
+def _team(builder: ir.IRBuilder) -> ir.Value:
+    """Address of the team's memory, which the loader knows as a symbol."""
+    known = builder.module.globals.get("graphc_team")
+    return builder.ptrtoint(known or ir.GlobalVariable(builder.module, WORD, "graphc_team"), WORD)
+
+
+def _call_member(builder: ir.IRBuilder, function: ir.Value, data: ir.Value, member: ir.Value) -> None:
+    signature = ir.FunctionType(ir.VoidType(), [WORD] * 2).as_pointer()
+    builder.call(builder.inttoptr(function, signature), [data, member])
+
+
+def _word(builder: ir.IRBuilder, address: ir.Value) -> ir.Value:
+    return builder.inttoptr(address, WORD.as_pointer())
+
+
+def _atomic_load(builder: ir.IRBuilder, address: ir.Value) -> ir.Value:
+    return builder.load_atomic(_word(builder, address), "seq_cst", 8)
+
+
+def _atomic(operation: str, builder: ir.IRBuilder, address: ir.Value, value: ir.Value) -> ir.Value:
+    return builder.atomic_rmw(operation, _word(builder, address), value, "seq_cst")
+
+
+def _store(builder: ir.IRBuilder, address: ir.Value, value: ir.Value) -> None:
+    builder.store(value, _word(builder, address), align=8)
 
 
 _step = (_int64, _int64)
@@ -159,3 +183,14 @@ parallel_for = define("parallel_for", types.void, (_int64,) * 4, _parallel_for)
 claim = define("claim", types.boolean, (*_step, _int64), _claim)
 finish = define("finish", types.void, _step, _finish)
 wait = define("wait", types.void, (*_step, _int64), _wait)
+
+team = define("team", _int64, (), _team)
+call_member = define("call_member", types.void, (_int64,) * 3, _call_member)
+atomic_load = define("atomic_load", _int64, (_int64,), _atomic_load)
+atomic_add = define("atomic_add", _int64, _step, partial(_atomic, "add"))
+atomic_exchange = define("atomic_exchange", _int64, _step, partial(_atomic, "xchg"))
+store = define("store", types.void, _step, _store)
+pause = define("pause", types.void, (), _pause)
+offer = define("offer", types.void, (), _offer)
+sleep = define("sleep", types.void, (_int64,), _sleep)
+wake = define("wake", types.void, (_int64,), _wake)

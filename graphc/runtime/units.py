@@ -60,7 +60,8 @@ def split(source: str, file: str = "<kernels>") -> tuple[Unit, ...]:
 
 
 def _is_constant(node: ast.stmt) -> bool:
-    """Whether functions may depend on this statement; docstrings and what `key` covers otherwise do not count."""
+    """Whether functions may depend on this statement; docstrings and what `key` covers otherwise do not
+    count."""
     return not isinstance(node, ast.FunctionDef | ast.Import | ast.ImportFrom | ast.Expr)
 
 
