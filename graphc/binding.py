@@ -1,6 +1,8 @@
-"""Arrays in: what a caller hands over is checked against the declaration and gives the symbolic sizes their values.
+"""Arrays in: what a caller hands over is checked against the declaration and gives the symbolic sizes their
+values.
 
-Programs and the interpreter share this code, so that they accept and refuse the same calls with the same words.
+Programs and the interpreter share this code, so that they accept and refuse the same calls with the same
+words.
 """
 
 from __future__ import annotations
@@ -23,8 +25,9 @@ Array = np.ndarray[Any, Any]
 def bind(declared: Mapping[str, Type], given: Mapping[str, Any]) -> tuple[dict[str, Array], dict[str, int]]:
     """The ``given`` values as arrays of the ``declared`` types, and the values of the symbolic sizes.
 
-    Arrays of the declared dtype are taken as they are, whatever their strides. Raises ``InputError`` for missing
-    and unknown names, for shapes that do not fit and for values that would lose something in the declared dtype.
+    Arrays of the declared dtype are taken as they are, whatever their strides. Raises ``InputError`` for
+    missing and unknown names, for shapes that do not fit and for values that would lose something in the
+    declared dtype.
 
     >>> arrays, sizes = bind({"x": Type(DType.F32, (symbol("N"), 2))}, {"x": [[1, 2], [3, 4], [5, 6]]})
     >>> arrays["x"].dtype, sizes
@@ -35,7 +38,7 @@ def bind(declared: Mapping[str, Type], given: Mapping[str, Any]) -> tuple[dict[s
 
 @dataclass(frozen=True, slots=True)
 class _Slot:
-    """One declared value, taken apart for fast checking: axes with a number, a bare symbol, or any other size."""
+    """One declared value, its axes sorted for checking: a number, a bare symbol, or any other size."""
 
     name: str
     type: Type
@@ -76,7 +79,7 @@ class _Slot:
         return InputError(text).located(f"input {self.name!r}")
 
     def _converted(self, value: Any) -> Array:
-        if isinstance(value, (Handle, np.ma.MaskedArray)):
+        if isinstance(value, Handle) or np.ma.isMaskedArray(value):
             raise self.error(f"a {type(value).__name__} is not plain data; give an array of {self.type}")
         try:
             array = np.asarray(value)
@@ -106,14 +109,15 @@ class _Slot:
             else False
         )
         if np.any(lost):
+            wrong = array[lost].flat[0]
             raise self.error(
-                f"value {array[lost].flat[0]} does not fit {self.type.dtype}; give smaller values or declare a wider dtype"
+                f"value {wrong} does not fit {self.type.dtype}; give smaller values or declare a wider dtype"
             )
         return result
 
 
 def _converts(source: np.dtype[Any], target: DType, *, weak: bool) -> bool:
-    """Whether values of ``source`` may become ``target``: same or wider kind, floats narrowed only when ``weak``."""
+    """Whether ``source`` may become ``target``: a kind as wide; only ``weak`` floats are narrowed."""
     if source.kind == "b":
         return True
     if source.kind in "iu":
@@ -157,7 +161,7 @@ class Binder:
         return next(f"input {slot.name!r}" for slot in self._slots if any(n == name for _, n in slot.direct))
 
     def _solve(self, arrays: Mapping[str, Array], sizes: dict[str, int]) -> dict[str, int]:
-        """The sizes together with those found from sizes such as 2*N + 1, every one of which is then checked."""
+        """``sizes`` with those found from dims such as 2*N + 1, every one of which is then checked."""
         actual = [arrays[slot.name].shape[axis] for slot, axis, _ in self._derived]
         known: list[tuple[Dim, int]] = [(symbol(name), value) for name, value in sizes.items()]
         try:
@@ -223,8 +227,10 @@ class SizeChecks:
 
     def _broken(self, required: Required, left: int, right: int) -> InputError:
         node, equation = self._graph.handle(required.node), required.equation
-        text = f"{equation.what}: {equation.left} is {left} and {equation.right} is {right}; give inputs for which they are equal"
-        return InputError(text).located(node.label, node.place)
+        both = f"{equation.left} is {left} and {equation.right} is {right}"
+        return InputError(f"{equation.what}: {both}; give inputs for which they are equal").located(
+            node.label, node.place
+        )
 
 
 def check_indices(what: str, indices: Array, size: int, place: str = "") -> None:

@@ -1,4 +1,4 @@
-"""The checker: structure first, then every node's type by its op's own rule. There is no second list of what is right."""
+"""The checker: structure first, then every type by its op's own rule: no second list of what is right."""
 
 # pyright: reportUnknownMemberType=false
 
@@ -45,14 +45,14 @@ def _fail(graph: Graph, at: int, text: str) -> GraphError:
 def _check_roots(cone: Cone) -> None:
     for name, at in cone.outputs.items():
         if not 0 <= at < len(cone.graph):
-            raise GraphError(
-                f"output {name!r} is %{at}, which graph {cone.graph.name!r} has not; it has {len(cone.graph)} nodes"
-            )
+            raise _absent(cone.graph, f"output {name!r} is", at)
     for at in (*cone.updates, *cone.updates.values(), *cone.kept):
         if not 0 <= at < len(cone.graph):
-            raise GraphError(
-                f"the cone names %{at}, which graph {cone.graph.name!r} has not; it has {len(cone.graph)} nodes"
-            )
+            raise _absent(cone.graph, "the cone names", at)
+
+
+def _absent(graph: Graph, what: str, at: int) -> GraphError:
+    return GraphError(f"{what} %{at}, which graph {graph.name!r} has not; it has {len(graph)} nodes")
 
 
 def _check_edges(graph: Graph) -> None:
@@ -66,7 +66,7 @@ def _check_edges(graph: Graph) -> None:
     if held != edges or set(graph.nx.nodes) != set(range(len(graph))):
         strange = sorted(held ^ edges)[:1] or sorted(set(graph.nx.nodes) ^ set(range(len(graph))))[:1]
         raise GraphError(
-            f"networkx and the nodes of graph {graph.name!r} disagree at {strange[0]}; build nodes with Graph.add only"
+            f"networkx and the nodes of graph {graph.name!r} disagree at {strange[0]}; use Graph.add"
         )
 
 
@@ -90,9 +90,9 @@ def _check_names(graph: Graph) -> None:
                     graph, at, f"name {name!r} is missing or used twice; each leaf has a name of its own"
                 )
     if seen != dict(graph.named):
-        odd = sorted(set(seen.items()) ^ set(graph.named.items()))[0]
+        name, at = sorted(set(seen.items()) ^ set(graph.named.items()))[0]
         raise GraphError(
-            f"name {odd[0]!r} of graph {graph.name!r} stands for another node than %{odd[1]}; declare leaves with Graph's methods"
+            f"name {name!r} stands for another node than %{at}; declare leaves with the methods of Graph"
         )
 
 

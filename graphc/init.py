@@ -23,7 +23,8 @@ Fan = Literal["in", "out", "mean"]
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
     """How many values a weight of ``shape`` reads and writes for each unit: (in, out).
 
-    A matrix is (in, out), as ``Dense`` keeps it; a kernel is (out, in, height, width), as ``conv2d`` keeps it.
+    A matrix is (in, out), as ``Dense`` keeps it; a kernel is (out, in, height, width), as ``conv2d`` keeps
+    it.
 
     >>> fans((64, 10)), fans((16, 3, 5, 5))
     ((64, 10), (75, 400))
@@ -155,8 +156,8 @@ def generator_for(seed: int, name: str) -> np.random.Generator:
 def initial_value(graph: Graph, handle: Handle) -> Array:
     """The first value of parameter or state ``handle``: a new, writable, contiguous array.
 
-    Without an ``init``, floating parameters of rank 2 and more are drawn by ``KaimingUniform``; all else is zero.
-    Raises ``ShapeError`` when an initialiser gives another shape.
+    Without an ``init``, floating parameters of rank 2 and more are drawn by ``KaimingUniform``; all else is
+    zero. Raises ``ShapeError`` when an initialiser gives another shape.
 
     >>> import graphc as gc
     >>> g = gc.Graph()
@@ -182,6 +183,6 @@ def _default(handle: Handle) -> Initialiser:
 
 
 __all__ = [
-    "Constant", "Initialiser", "KaimingNormal", "KaimingUniform", "Normal", "Ones", "Uniform", "XavierNormal", "XavierUniform",
-    "Zeros", "fans", "generator_for", "initial_value",
+    "Constant", "Initialiser", "KaimingNormal", "KaimingUniform", "Normal", "Ones", "Uniform", "XavierNormal",
+    "XavierUniform", "Zeros", "fans", "generator_for", "initial_value",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The NumPy meaning of a graph: node by node, each by its op's own reference. The oracle of everything compiled."""
+"""The NumPy meaning of a graph, node by node by each op's own reference: the oracle of what is compiled."""
 
 from __future__ import annotations
 
@@ -27,11 +27,12 @@ def interpret(
 ) -> Any:
     """The value of ``target`` in NumPy.
 
-    ``target``: a node (gives its array), a list or tuple of nodes (a list), a mapping of names to nodes (a dict), a
-    cone (its outputs by name, and its updates as ``"update <name>"``), or a graph (its sinks, by ``"%id"``).
-    ``inputs`` and ``params`` give values by name; ``params`` also takes handles as keys, and names that are no Python
-    identifiers. Parameters and states that are not given have their initial values. ``mode`` chooses a branch of
-    ``gc.phase``. Results are new arrays. Raises ``InputError`` for what does not fit the declarations.
+    ``target``: a node (gives its array), a list or tuple of nodes (a list), a mapping of names to nodes (a
+    dict), a cone (its outputs by name, and its updates as ``"update <name>"``), or a graph (its sinks, by
+    ``"%id"``). ``inputs`` and ``params`` give values by name; ``params`` also takes handles as keys, and
+    names that are no Python identifiers. Parameters and states that are not given have their initial values.
+    ``mode`` chooses a branch of ``gc.phase``. Results are new arrays. Raises ``InputError`` for what does not
+    fit the declarations.
 
     >>> import graphc as gc
     >>> g = gc.Graph()
@@ -136,7 +137,7 @@ class Run:
         return (node.operands[MODES.index(self.mode)],) if node.op == "phase" else node.operands
 
     def needed(self, roots: Iterable[int]) -> list[int]:
-        """``roots`` and what must be known for them, in topological order; what is known is not looked behind."""
+        """``roots`` and what must be known for them, in topological order, stopping at what is known."""
         seen: set[int] = set()
         stack = list(roots)
         while stack:
@@ -186,8 +187,9 @@ class Run:
         params = {name: concrete(value, self.sizes) for name, value in node.params}
         value = np.asarray(registry.lookup(node.op).reference(operands, params, kind))
         if value.shape != kind.shape or value.dtype != kind.dtype.numpy:
+            given = f"{value.dtype}{list(value.shape)}"
             raise GraphError(
-                f"the reference of {node.op} gives {value.dtype}{list(value.shape)} where {kind} is inferred; mend the op"
+                f"the reference of {node.op} gives {given} where {kind} is inferred; mend the op"
             )
         return value
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+import graphc.ops  # noqa: F401 - registers the ops
 from graphc import registry
 from graphc.graph import Graph, Handle
 from graphc.registry import Op, Sample

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import graphc.ops  # noqa: F401 - registers the ops
 from graphc.diff import grad, hvp, jvp
 from graphc.graph import FUNCTIONS, Graph, Handle
 from graphc.interpret import interpret
@@ -93,15 +94,35 @@ DEAD = [
     ("x log x", lambda x: F["where"](x > 0, x * F["log"](x), 0), [0, -1, 1], [0, 0, 1]),
     ("quotient", lambda x: F["where"](x > 0, F["log"](x) / x, x), [0, -1, 1], [1, 1, 1]),
     ("negated", lambda x: F["where"](x > 0, -F["sqrt"](x) * 2, 0), [0, -1, 4], [0, 0, -0.5]),
-    ("nested", lambda x: F["where"](x > 0, F["where"](x > 1, F["sqrt"](x - 1), F["log"](x)), 0), [0, 0.5, 5], [0, 2, 0.25]),
+    (
+        "nested",
+        lambda x: F["where"](x > 0, F["where"](x > 1, F["sqrt"](x - 1), F["log"](x)), 0),
+        [0, 0.5, 5],
+        [0, 2, 0.25],
+    ),
     ("two masks", lambda x: twice(F["sqrt"](x), x > 0, x > 1), [0, 1, 4], [0, 0.5, 0.5]),
-    ("cast", lambda x: F["where"](x > 0, F["cast"](F["cast"](F["sqrt"](x), "float32"), "float64"), 0), [0, 4], [0, 0.25]),
-    ("reshaped", lambda x: F["where"](F["reshape"](x, (3, 1)) > 0, F["reshape"](F["sqrt"](x), (3, 1)), 0), [0, -1, 4], [0, 0, 0.25]),
+    (
+        "cast",
+        lambda x: F["where"](x > 0, F["cast"](F["cast"](F["sqrt"](x), "float32"), "float64"), 0),
+        [0, 4],
+        [0, 0.25],
+    ),
+    (
+        "reshaped",
+        lambda x: F["where"](F["reshape"](x, (3, 1)) > 0, F["reshape"](F["sqrt"](x), (3, 1)), 0),
+        [0, -1, 4],
+        [0, 0, 0.25],
+    ),
     ("sliced", lambda x: F["where"](x[1:] > 0, F["sqrt"](x)[1:], 0), [0, 0, 4], [0, 0, 0.25]),
     ("flipped", lambda x: F["where"](F["flip"](x) > 0, F["flip"](F["sqrt"](x)), 0), [0, -1, 4], [0, 0, 0.25]),
-    ("padded", lambda x: F["where"](F["pad"](x, 1) > 0, F["pad"](F["sqrt"](x), 1), 0), [0, -1, 4], [0, 0, 0.25]),
+    (
+        "padded",
+        lambda x: F["where"](F["pad"](x, 1) > 0, F["pad"](F["sqrt"](x), 1), 0),
+        [0, -1, 4],
+        [0, 0, 0.25],
+    ),
     ("reciprocal", lambda x: F["where"](x != 0, 1 / x, 0), [0, 2], [0, -0.25]),
-]  # fmt: skip
+]
 
 
 def twice(value: Handle, first: Handle, second: Handle) -> Handle:

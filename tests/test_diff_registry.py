@@ -1,5 +1,4 @@
-"""Over the whole registry: first and second derivatives against central differences, forward against reverse mode,
-and the batching rule against a Python loop."""
+"""The whole registry: derivatives to second order against differences, forward against reverse, batching."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import graphc.ops  # noqa: F401 - registers the ops
 from graphc.check import check
 from graphc.diff import grad, jvp, vjp
 from graphc.errors import DifferentiationError, GraphError, ShapeError
@@ -114,7 +115,7 @@ def chain(length: int) -> tuple[Any, Any]:
     g = Graph()
     x = h = g.input("x", (), "float64")
     for _ in range(length // 2):
-        h = F["sin"](h) + 0.1
+        h = F["sqrt"](F["square"](h))
     return x, h
 
 
@@ -122,14 +123,13 @@ def test_chain_of_20000_nodes() -> None:
     x, y = chain(20_000)
     d = grad(y, x)
     check(Cone(x.graph, {"d": d.id}))
-    assert interpret(d, x=0.5) == 0
+    np.testing.assert_allclose(interpret(d, x=0.5), 1, rtol=1e-9)
 
 
 def test_chain_forward() -> None:
     x, y = chain(100)
     found = interpret([grad(y, x), jvp(y, {x: 1.0})], x=0.5)
     np.testing.assert_allclose(*found, rtol=1e-12)
-    assert found[0] > 0
 
 
 def test_vjp_and_jvp_are_adjoint() -> None:
@@ -179,20 +179,50 @@ def errors() -> list[tuple[str, Any, type[Exception], str]]:
     g.const(1.0)
     loss = g.handle(next(k for k, node in enumerate(g.nodes) if node.op == "mean"))
     return [
-        ("vector loss", lambda: grad(x), DifferentiationError, r"input 'x': a loss is a floating scalar, not f32\[N,3\] of shape \(N, 3\); reduce"),
-        ("integer loss", lambda: grad(F["sum"](n)), DifferentiationError, "a loss is a floating scalar, not i64.*cast it"),
+        (
+            "vector loss",
+            lambda: grad(x),
+            DifferentiationError,
+            r"input 'x': a loss is a floating scalar, not f32\[N,3\] of shape \(N, 3\); reduce",
+        ),
+        (
+            "integer loss",
+            lambda: grad(F["sum"](n)),
+            DifferentiationError,
+            "a loss is a floating scalar, not i64.*cast it",
+        ),
         ("no node", lambda: grad(3.0), DifferentiationError, "loss 3.0 is not a node"),
-        ("no parameter", lambda: grad(F["sum"](x)), DifferentiationError, "depends on no floating parameter; say by what"),
+        (
+            "no parameter",
+            lambda: grad(F["sum"](x)),
+            DifferentiationError,
+            "depends on no floating parameter; say by what",
+        ),
         ("foreign wrt", lambda: grad(loss, y), GraphError, "is not a node of graph 'quadratic'"),
-        ("integer wrt", lambda: grad(loss, n), DifferentiationError, "input 'n': .* is int32; only float32 and float64"),
+        (
+            "integer wrt",
+            lambda: grad(loss, n),
+            DifferentiationError,
+            "input 'n': .* is int32; only float32 and float64",
+        ),
         ("empty wrt", lambda: grad(loss, []), DifferentiationError, "wrt is empty"),
         ("array wrt", lambda: grad(loss, [1.0]), GraphError, "wrt 1.0 is not a node"),
         ("cotangent shape", lambda: vjp(x, np.ones((2, 5), "float32"), x), ShapeError, "5"),
-        ("cotangent count", lambda: vjp([x, loss], [1.0], x), DifferentiationError, "2 nodes and 1 cotangents"),
+        (
+            "cotangent count",
+            lambda: vjp([x, loss], [1.0], x),
+            DifferentiationError,
+            "2 nodes and 1 cotangents",
+        ),
         ("foreign cotangent", lambda: vjp(loss, y, x), GraphError, "is not a node of graph 'quadratic'"),
         ("outputs", lambda: jvp([3], {x: 1.0}), GraphError, r"outputs \[3\] are not nodes"),
-        ("integer output", lambda: jvp(n, {x: 1.0}), DifferentiationError, "it is differentiated but is int32"),
-    ]  # fmt: skip
+        (
+            "integer output",
+            lambda: jvp(n, {x: 1.0}),
+            DifferentiationError,
+            "it is differentiated but is int32",
+        ),
+    ]
 
 
 @pytest.mark.parametrize("number", range(13))

@@ -1,4 +1,4 @@
-"""Gradient checking: the derivatives that graphc builds against central differences of the value, in float64."""
+"""Gradient checking: derivatives as graphc builds them against central differences, in float64."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ class GradientReport:
     def __str__(self) -> str:
         names = dict.fromkeys(entry.name for entry in self.entries)
         verdict = "agree" if self.ok else "DISAGREE"
-        head = f"{len(self.entries)} derivatives by {', '.join(names) or 'nothing'} {verdict} within {self.tolerance:.0e}; the worst:"
+        what = f"{len(self.entries)} derivatives by {', '.join(names) or 'nothing'}"
+        head = f"{what} {verdict} within {self.tolerance:.0e}; the worst:"
         return "\n".join([head, *(f"  {entry}" for entry in self.entries[:5])])
 
 
@@ -72,10 +73,11 @@ def check_gradients(
 ) -> GradientReport:
     """Compare ``gc.grad`` of ``loss`` with central differences of its value, both in float64.
 
-    ``wrt`` are inputs, parameters or states; by default all floating inputs and parameters that ``loss`` depends on.
-    ``inputs``, ``params`` and ``mode`` are those of ``gc.interpret``. Of a larger array, ``limit`` elements spread
-    over it are compared. Values behind ``gc.stop_gradient`` are held fixed. Raises ``DifferentiationError`` with the
-    report when |a - b| > tolerance * max(1, |a|, |b|) somewhere. At a kink the two sides differ by design.
+    ``wrt`` are inputs, parameters or states; by default all floating inputs and parameters that ``loss``
+    depends on. ``inputs``, ``params`` and ``mode`` are those of ``gc.interpret``. Of a larger array,
+    ``limit`` elements spread over it are compared. Values behind ``gc.stop_gradient`` are held fixed. Raises
+    ``DifferentiationError`` with the report when |a - b| > tolerance * max(1, |a|, |b|) somewhere. At a kink
+    the two sides differ by design.
 
     >>> import graphc as gc
     >>> g = gc.Graph()
@@ -104,9 +106,9 @@ def _differentiable_leaves(loss: Handle) -> list[Handle]:
     reached = [loss.graph.handle(at) for at in loss.graph.ancestors([loss.id])]
     found = [node for node in reached if node.node.op in ("input", "param") and node.dtype.is_float]
     if not found:
-        raise DifferentiationError("it depends on no floating input or parameter; there is nothing to check").located(
-            loss.label, loss.place
-        )
+        raise DifferentiationError(
+            "it depends on no floating input or parameter; there is nothing to check"
+        ).located(loss.label, loss.place)
     return found
 
 
@@ -121,23 +123,32 @@ def _widened(loss: Handle, nodes: Sequence[Handle]) -> tuple[Handle, list[Handle
         if node.is_const:
             return target.constant(Constant.of(node.param["value"].array, DType.F64))
         if node.is_leaf:
-            return target.copy_leaf(Node(node.op, (), node.params, Type(DType.F64, node.type.shape)), source, at)
-        made = target.add(node.op, operands, **{k: "float64" if v == "float32" else v for k, v in node.params})
+            return target.copy_leaf(
+                Node(node.op, (), node.params, Type(DType.F64, node.type.shape)), source, at
+            )
+        made = target.add(
+            node.op, operands, **{k: "float64" if v == "float32" else v for k, v in node.params}
+        )
         return made if made.dtype is DType.F64 else target.add("cast", (made,), dtype="float64")
 
     mapping, graph = (rebuilt := rebuild(cone, visit)).mapping, rebuilt.cone.graph
     return graph.handle(mapping[loss.id]), [graph.handle(mapping[node.id]) for node in nodes]
 
 
-def _given(loss: Handle, wide: Graph, params: Mapping[Any, Any] | None, inputs: Mapping[str, Any]) -> dict[str, Any]:
+def _given(
+    loss: Handle, wide: Graph, params: Mapping[Any, Any] | None, inputs: Mapping[str, Any]
+) -> dict[str, Any]:
     """What the caller gave, by name, less what belongs to other parts of the graph."""
-    everything = {**{k.name if isinstance(k, Handle) else str(k): v for k, v in (params or {}).items()}, **inputs}
+    everything = {
+        **{k.name if isinstance(k, Handle) else str(k): v for k, v in (params or {}).items()},
+        **inputs,
+    }
     elsewhere = set(loss.graph.named) - set(wide.named)
     return {name: value for name, value in everything.items() if name not in elsewhere}
 
 
 class _Probe:
-    """Central differences of a node's value by single elements, with what ``stop_gradient`` hides held fixed."""
+    """Central differences of the loss by single elements; what ``stop_gradient`` hides is held."""
 
     def __init__(self, run: Run, loss: int, step: float) -> None:
         order = run.needed([loss])

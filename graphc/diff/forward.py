@@ -13,10 +13,10 @@ from graphc.registry import Application
 
 
 def jvp(outputs: Any, tangents: Mapping[Handle, Any], *, stabilise: bool = True) -> Any:
-    """The derivative of ``outputs`` in the direction ``tangents``, a mapping of nodes to nodes or arrays of their shape.
+    """The derivative of ``outputs`` in the direction ``tangents``: {node: node or array of its shape}.
 
-    ``outputs`` is a node (gives its tangent) or a list of nodes (gives a list). A tangent given for an inner node adds
-    to the one that reaches it, as the gradient by an inner node is its total derivative. Raises
+    ``outputs`` is a node (gives its tangent) or a list of nodes (gives a list). A tangent given for an inner
+    node adds to the one that reaches it, as the gradient by an inner node is its total derivative. Raises
     ``DifferentiationError`` for nodes that are not floating, ``GraphError`` for nodes of another graph.
 
     >>> import graphc as gc
@@ -32,17 +32,24 @@ def jvp(outputs: Any, tangents: Mapping[Handle, Any], *, stabilise: bool = True)
     nodes = as_nodes(ys[0].graph, list(tangents))
     for y in ys:
         require_float_node(y, "is differentiated")
-    found = push_forward(ys, {node: as_tangent(node, tangents[node], "tangent") for node in nodes}, stabilise=stabilise)
+    found = push_forward(
+        ys, {node: as_tangent(node, tangents[node], "tangent") for node in nodes}, stabilise=stabilise
+    )
     return found[0] if single else found
 
 
-def push_forward(ys: Sequence[Handle], seeds: Mapping[Handle, Handle], *, stabilise: bool = True) -> list[Handle]:
+def push_forward(
+    ys: Sequence[Handle], seeds: Mapping[Handle, Handle], *, stabilise: bool = True
+) -> list[Handle]:
     """The tangent of each node of ``ys``, given those of the nodes in ``seeds``; all in one graph."""
     graph = ys[0].graph
     ahead = stabilised(graph, ys, list(seeds)) if stabilise else dict[int, int]()
     roots = [ahead.get(y.id, y.id) for y in ys]
     found = tangents_of(graph, roots, {node.id: tangent for node, tangent in seeds.items()})
-    return [found[at] if at in found else Build(graph).filled(0.0, y.type) for at, y in zip(roots, ys, strict=True)]
+    return [
+        found[at] if at in found else Build(graph).filled(0.0, y.type)
+        for at, y in zip(roots, ys, strict=True)
+    ]
 
 
 def tangents_of(graph: Graph, roots: Iterable[int], seeds: Mapping[int, Handle]) -> dict[int, Handle]:
@@ -50,7 +57,10 @@ def tangents_of(graph: Graph, roots: Iterable[int], seeds: Mapping[int, Handle])
     found: dict[int, Handle] = {}
     build = Build(graph)
     for at in graph.ancestors(roots):
-        moved = any(operand in found for operand in graph.nodes[at].operands) and graph.nodes[at].type.dtype.is_float
+        moved = (
+            any(operand in found for operand in graph.nodes[at].operands)
+            and graph.nodes[at].type.dtype.is_float
+        )
         tangent = _step(build, graph.handle(at), found) if moved else None
         seed = seeds.get(at)
         if seed is not None:

@@ -1,9 +1,10 @@
 """Higher order: Hessian-vector products, and whole Jacobians as one batched sweep over an identity basis.
 
-A Jacobian is what a vjp or jvp gives for each vector of a basis. The sweep is built once for a stand-in of one basis
-vector, in a scratch copy of the graph. Then every node of it that depends on the stand-in is carried back under a
-leading axis by its op's batch rule, with the whole basis in place of the stand-in; every other node is the one that
-stands in the graph already. The number of nodes does not depend on the sizes, which may be symbolic.
+A Jacobian is what a vjp or jvp gives for each vector of a basis. The sweep is built once for a stand-in of
+one basis vector, in a scratch copy of the graph. Then every node of it that depends on the stand-in is
+carried back under a leading axis by its op's batch rule, with the whole basis in place of the stand-in; every
+other node is the one that stands in the graph already. The number of nodes does not depend on the sizes,
+which may be symbolic.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from graphc import registry
 from graphc.diff.forward import push_forward
 from graphc.diff.reverse import as_nodes, as_tangent, grad, pull_back, require_float_node
 from graphc.errors import DifferentiationError, GraphError
-from graphc.graph import Build, Cone, Graph, Handle, rebuild
+from graphc.graph import Build, Cone, Graph, Handle, Node, rebuild
 from graphc.registry import Application
 from graphc.types import Dim, Type
 
@@ -23,8 +24,8 @@ from graphc.types import Dim, Type
 def hvp(loss: Handle, wrt: Any, vector: Any, *, stabilise: bool = True) -> Any:
     """The product of the Hessian of ``loss`` with ``vector``: forward mode over reverse mode.
 
-    ``wrt`` is a node and ``vector`` a node or array of its shape (gives one product), or both are lists (gives a dict
-    by node). Raises as ``grad`` and ``jvp`` do.
+    ``wrt`` is a node and ``vector`` a node or array of its shape (gives one product), or both are lists
+    (gives a dict by node). Raises as ``grad`` and ``jvp`` do.
 
     >>> import graphc as gc
     >>> g = gc.Graph()
@@ -35,7 +36,9 @@ def hvp(loss: Handle, wrt: Any, vector: Any, *, stabilise: bool = True) -> Any:
     nodes = as_nodes(loss.graph, wrt)
     given = [vector] if isinstance(wrt, Handle) else list(vector)
     if len(given) != len(nodes):
-        raise DifferentiationError(f"{len(nodes)} nodes and {len(given)} vectors are given; give one vector for each node")
+        raise DifferentiationError(
+            f"{len(nodes)} nodes and {len(given)} vectors are given; give one vector for each node"
+        )
     seeds = {node: as_tangent(node, value, "vector") for node, value in zip(nodes, given, strict=True)}
     gradients = grad(loss, nodes, stabilise=stabilise)
     found = push_forward([gradients[node] for node in nodes], seeds, stabilise=stabilise)
@@ -45,8 +48,8 @@ def hvp(loss: Handle, wrt: Any, vector: Any, *, stabilise: bool = True) -> Any:
 def jacobian(y: Handle, x: Handle, *, stabilise: bool = True) -> Handle:
     """All derivatives of ``y`` by ``x``, of shape ``y.shape + x.shape``.
 
-    Forward mode where ``x`` is known to be no larger than ``y``, else reverse mode; the number of nodes does not
-    depend on the sizes. Raises ``DifferentiationError`` for nodes that are not floating.
+    Forward mode where ``x`` is known to be no larger than ``y``, else reverse mode; the number of nodes does
+    not depend on the sizes. Raises ``DifferentiationError`` for nodes that are not floating.
 
     >>> import graphc as gc
     >>> g = gc.Graph()
@@ -61,7 +64,7 @@ def jacobian(y: Handle, x: Handle, *, stabilise: bool = True) -> Handle:
 
 
 def hessian(loss: Handle, x: Handle, *, stabilise: bool = True) -> Handle:
-    """All second derivatives of the scalar ``loss`` by ``x``, of shape ``x.shape + x.shape``: forward over reverse.
+    """All second derivatives of the scalar ``loss`` by ``x``, of shape ``x.shape + x.shape``.
 
     >>> import graphc as gc
     >>> g = gc.Graph()
@@ -117,15 +120,22 @@ def _by_columns(y: Handle, x: Handle, stabilise: bool) -> Handle:
 
 
 def _over_basis(
-    graph: Graph, nodes: Sequence[Handle], kind: Type, sweep: Callable[[Mapping[Handle, Handle], Handle], Handle]
+    graph: Graph,
+    nodes: Sequence[Handle],
+    kind: Type,
+    sweep: Callable[[Mapping[Handle, Handle], Handle], Handle],
 ) -> Handle:
     """``sweep`` of each basis vector of ``kind``, stacked along a leading axis."""
-    copy = rebuild(Cone(graph, {str(k): node.id for k, node in enumerate(nodes)}), lambda *_: None)
+    copy = rebuild(Cone(graph, {str(k): node.id for k, node in enumerate(nodes)}), _as_it_is)
     scratch, back = copy.cone.graph, {new: old for old, new in copy.mapping.items()}
     seed = scratch.input(_free_name(scratch), kind.shape, kind.dtype)
     result = sweep({node: scratch.handle(copy.mapping[node.id]) for node in nodes}, seed)
     basis = _identity(Build(graph), kind)
     return batched(graph, result, {seed.id: basis}, {new: graph.handle(old) for new, old in back.items()})
+
+
+def _as_it_is(graph: Graph, at: int, node: Node, operands: Sequence[Handle]) -> None:
+    """The visitor that copies every node."""
 
 
 def _free_name(graph: Graph) -> str:
@@ -142,11 +152,14 @@ def _identity(b: Build, kind: Type) -> Handle:
     return b("reshape", square, shape=(size, *kind.shape))
 
 
-def batched(target: Graph, result: Handle, seeds: Mapping[int, Handle], known: Mapping[int, Handle]) -> Handle:
+def batched(
+    target: Graph, result: Handle, seeds: Mapping[int, Handle], known: Mapping[int, Handle]
+) -> Handle:
     """``result``, a node of a scratch graph, carried into ``target`` under a leading axis.
 
-    ``seeds`` gives, by scratch id, nodes of ``target`` that have the leading axis; ``known`` the nodes of ``target``
-    that stand for scratch nodes without it. What depends on no seed is spread along the axis at the end.
+    ``seeds`` gives, by scratch id, nodes of ``target`` that have the leading axis; ``known`` the nodes of
+    ``target`` that stand for scratch nodes without it. What depends on no seed is spread along the axis at
+    the end.
     """
     source, b = result.graph, Build(target)
     made: dict[int, Handle] = {**known, **seeds}

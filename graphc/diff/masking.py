@@ -1,9 +1,10 @@
-"""The builder of adjoints: it lets the select of ``where`` sink through linear steps, so that a dead branch stays dead.
+"""The builder of adjoints: the select of ``where`` sinks through linear steps, so a dead branch stays dead.
 
-The adjoint of ``where(c, f(x), 0)`` is ``where(c, g, 0) * f'(x)``. Where ``c`` is false, ``f'`` may be infinite or NaN,
-and 0 times that is NaN. So the product is built as ``where(c, g * f'(x), 0)``. The builder knows of each cotangent
-outside which mask it is exactly zero; masks pass through negation, casts, broadcasting and its adjoint, layout and
-addition at no cost, and become nodes only where a product needs them.
+The adjoint of ``where(c, f(x), 0)`` is ``where(c, g, 0) * f'(x)``. Where ``c`` is false, ``f'`` may be
+infinite or NaN, and 0 times that is NaN. So the product is built as ``where(c, g * f'(x), 0)``. The builder
+knows of each cotangent outside which mask it is exactly zero; masks pass through negation, casts,
+broadcasting and its adjoint, layout and addition at no cost, and become nodes only where a product needs
+them.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from graphc.types import Shape
 
 @dataclass(frozen=True, slots=True)
 class Masked:
-    """A cotangent that is ``where(mask, value, 0)``; the mask broadcasts to its shape and is built on demand."""
+    """A cotangent that is ``where(mask, value, 0)``; the mask broadcasts and is built on demand."""
 
     mask: Callable[[], Handle]
     value: Handle
@@ -54,7 +55,7 @@ class AdjointBuild(Build):
         return self._masked.get(value.id)
 
     def note(self, result: Handle, mask: Callable[[], Handle], value: Handle | None = None) -> Handle:
-        """Remember that ``result`` is ``where(mask, value, 0)``; ``value`` is itself where no shorter one is known."""
+        """Remember that ``result`` is ``where(mask, value, 0)``, by default with itself as the value."""
         if not result.node.is_const:
             self._masked[result.id] = Masked(cache(mask), result if value is None else value)
         return result
@@ -105,7 +106,7 @@ def _is_harmless(factor: Handle, *, divides: bool) -> bool:
 
 
 def _select(b: AdjointBuild, op: str, operands: tuple[Handle, ...], params: dict[str, Any]) -> Handle:
-    """``where(c, a, 0)`` and ``where(c, 0, a)`` are what masks come from; an outer mask of ``a`` still holds."""
+    """Masks come from ``where(c, a, 0)`` and ``where(c, 0, a)``; an outer mask of ``a`` still holds."""
     condition, yes, no = operands
     result = b.plain(op, *operands)
     live = yes if _is_zero(no) else no if _is_zero(yes) else None
@@ -160,9 +161,14 @@ def _summed(b: AdjointBuild, op: str, operands: tuple[Handle, ...], params: dict
     return b.note(result, lambda: b.plain("any", _spread(b, found.mask(), shape), **params))
 
 
-_RULES: dict[str, Callable[[AdjointBuild, str, tuple[Handle, ...], dict[str, Any]], Handle]] = {
-    "mul": _product, "div": _product, "where": _select, "add": _sum_of_two, "sub": _sum_of_two, "neg": _pointwise, "cast": _pointwise,
-    "broadcast_to": _pointwise, "reshape": _layout, "transpose": _layout, "slice": _layout, "flip": _layout, "pad": _layout, "sum": _summed,
-}  # fmt: skip
+_Rule = Callable[[AdjointBuild, str, tuple[Handle, ...], dict[str, Any]], Handle]
+_RULES: dict[str, _Rule] = {
+    "where": _select,
+    "sum": _summed,
+    **dict.fromkeys(("mul", "div"), _product),
+    **dict.fromkeys(("add", "sub"), _sum_of_two),
+    **dict.fromkeys(("neg", "cast", "broadcast_to"), _pointwise),
+    **dict.fromkeys(("reshape", "transpose", "slice", "flip", "pad"), _layout),
+}
 
 __all__ = ["AdjointBuild", "Masked"]

@@ -17,11 +17,11 @@ from graphc.types import Shape, shape_text
 def grad(loss: Handle, wrt: Any = None, *, stabilise: bool = True) -> Any:
     """The gradient of ``loss`` by each node of ``wrt``, as nodes of the same graph.
 
-    ``loss`` is a floating scalar. ``wrt`` is a node (gives its gradient), or a list of nodes (gives a dict by node);
-    by default all floating parameters that ``loss`` depends on. A node that ``loss`` does not depend on has gradient
-    zero. With ``stabilise`` the formulas of ``loss`` are first rewritten into equal ones that neither overflow nor
-    cancel. Raises ``DifferentiationError`` for a loss that is no floating scalar or a ``wrt`` that is not floating,
-    ``GraphError`` for nodes of another graph.
+    ``loss`` is a floating scalar. ``wrt`` is a node (gives its gradient), or a list of nodes (gives a dict by
+    node); by default all floating parameters that ``loss`` depends on. A node that ``loss`` does not depend
+    on has gradient zero. With ``stabilise`` the formulas of ``loss`` are first rewritten into equal ones that
+    neither overflow nor cancel. Raises ``DifferentiationError`` for a loss that is no floating scalar or a
+    ``wrt`` that is not floating, ``GraphError`` for nodes of another graph.
 
     >>> import graphc as gc
     >>> g = gc.Graph()
@@ -39,8 +39,9 @@ def grad(loss: Handle, wrt: Any = None, *, stabilise: bool = True) -> Any:
 def vjp(outputs: Any, cotangents: Any, wrt: Any, *, stabilise: bool = True) -> Any:
     """The product of ``cotangents`` with the Jacobian of ``outputs`` by ``wrt``.
 
-    ``outputs`` is a node and ``cotangents`` a node or array of its shape, or both are lists. ``wrt`` is a node (gives
-    one result) or a list (gives a dict by node). Raises as ``grad`` does, and ``ShapeError`` for misfits.
+    ``outputs`` is a node and ``cotangents`` a node or array of its shape, or both are lists. ``wrt`` is a
+    node (gives one result) or a list (gives a dict by node). Raises as ``grad`` does, and ``ShapeError`` for
+    misfits.
 
     >>> import graphc as gc
     >>> g = gc.Graph()
@@ -90,9 +91,7 @@ def as_nodes(graph: Graph, wrt: Any) -> list[Handle]:
     given: list[Any] = [wrt] if isinstance(wrt, Handle) else list(wrt)
     for node in given:
         if not isinstance(node, Handle) or node.graph is not graph:
-            raise GraphError(
-                f"wrt {node!r} is not a node of graph {graph.name!r}; give nodes of the graph that is differentiated"
-            )
+            raise GraphError(f"wrt {node!r} is not a node of graph {graph.name!r}; give nodes of that graph")
         require_float_node(node, "is what is differentiated by")
     if not given:
         raise DifferentiationError("wrt is empty; name at least one node")
