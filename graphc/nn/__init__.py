@@ -1,0 +1,7 @@
+"""Layers: callables on handles that declare their parameters when they are first applied."""
+
+from graphc.nn.activations import activation_named
+from graphc.nn.dense import Dense
+from graphc.nn.sequential import Sequential
+
+__all__ = ["Dense", "Sequential", "activation_named"]

@@ -1,0 +1,62 @@
+"""Activations by name: every elementwise op of one operand, user-defined ones among them, and a few more."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+
+from graphc import registry
+from graphc.errors import GraphError
+from graphc.graph import FUNCTIONS, Handle
+
+Activation = Callable[[Handle], Handle]
+
+
+def activation_named(name: str) -> Activation:
+    """The activation called ``name``; raises ``GraphError`` with the nearest known name.
+
+    ``softmax`` and ``log_softmax`` run along the last axis; ``step`` is ``heaviside``; ``identity`` and
+    ``linear`` return their operand.
+
+    >>> activation_named("relu").__name__
+    'relu'
+    """
+    found = _more().get(name) or (FUNCTIONS.get(name) if _is_unary(name) else None)
+    if found is not None:
+        return found
+    near = difflib.get_close_matches(str(name)[:100], _known(), n=1)
+    hint = f"did you mean {near[0]!r}?" if near else "use 'relu', 'tanh', 'sigmoid' or a callable"
+    raise GraphError(f"there is no activation {name!r}; {hint}")
+
+
+def _more() -> dict[str, Activation]:
+    found: dict[str, Activation] = {
+        "identity": _identity,
+        "linear": _identity,
+        "step": FUNCTIONS["heaviside"],
+    }
+    found["leaky_relu"] = FUNCTIONS["leaky_relu"]
+    return found | {name: _along_last(name) for name in ("softmax", "log_softmax")}
+
+
+def _identity(x: Handle) -> Handle:
+    return x
+
+
+def _along_last(name: str) -> Activation:
+    return lambda x: FUNCTIONS[name](x, axis=-1)
+
+
+def _is_unary(name: str) -> bool:
+    return name in _unary()
+
+
+def _unary() -> set[str]:
+    return {op.name for op in registry.ops() if op.scalar and op.scalar.arity == 1 and not op.scalar.parent}
+
+
+def _known() -> list[str]:
+    return sorted({*_more(), *(_unary() & FUNCTIONS.keys())})
+
+
+__all__ = ["Activation", "activation_named"]
