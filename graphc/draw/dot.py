@@ -5,30 +5,44 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import pairwise
 
 from graphc.draw.picture import Cluster, Edge, Line, Picture, Vertex
-from graphc.draw.style import BACKWARD_FILL, EDGES, FONT, FRAME, INK, LOOKS, OUTPUT_WIDTH, SHARED_FILL, SOFT, TYPE, UPDATE_FILL, Look
+from graphc.draw.style import (
+    BACKWARD_FILL,
+    EDGES,
+    FONT,
+    FRAME,
+    INK,
+    LOOKS,
+    OUTPUT_WIDTH,
+    SHARED_FILL,
+    SOFT,
+    TYPE,
+    UPDATE_FILL,
+    Look,
+)
 from graphc.draw.text import ABOUT_LIMIT, clean, shorten
 
-_LARGE = 250  # vertices from which layout quality gives way to speed
+_LARGE = 250  # vertices beyond which edges are straight: routing them would take ten times the layout
 
 
 def write(picture: Picture) -> str:
     """``picture`` as DOT text, UTF-8, one line a vertex and edge."""
     lines = ["digraph graphc {", *_defaults(picture)]
-    lines += _inside(picture, "", "  ")
+    lines += [f"  {line}" for line in _nested(picture)]
     lines += [f"  {{ rank=same; {'; '.join(level)} }}" for level in picture.levels]
     lines += [f"  {_edge(e)}" for e in picture.edges]
     if picture.legend:
-        lines += _legend()
+        lines += _legend(picture)
     return "\n".join([*lines, "}", ""])
 
 
 def _defaults(picture: Picture) -> list[str]:
-    hurry = "nslimit=2 nslimit1=2 mclimit=0.3 splines=polyline" if len(picture.vertices) > _LARGE else ""
+    hurry = "nslimit=2 nslimit1=2 mclimit=0.3 splines=line" if len(picture.vertices) > _LARGE else ""
     return [
-        f'  graph [rankdir=TB newrank=true nodesep=0.3 ranksep=0.42 pad=0.15 bgcolor="white" fontname="{FONT}" '
-        f'fontsize=11 fontcolor="{INK}" labelloc=t label={_title(picture.title)} {hurry}]',
+        f'  graph [rankdir=TB newrank=true nodesep=0.3 ranksep=0.42 pad=0.15 bgcolor="white" labelloc=t '
+        f'fontname="{FONT}" fontsize=11 fontcolor="{INK}" label={_title(picture.title)} {hurry}]',
         f'  node [fontname="{FONT}" fontsize=11 fontcolor="{INK}" height=0.3 width=0.3]',
         f'  edge [fontname="{FONT}" fontsize=9 fontcolor="{SOFT}" arrowsize=0.65 penwidth=0.9]',
     ]
@@ -38,31 +52,46 @@ def _title(title: str) -> str:
     return f"<{_font(Line(title, 'title'))}>" if title else '""'
 
 
-def _inside(picture: Picture, parent: str, indent: str) -> Iterator[str]:
-    """What lies directly in cluster ``parent``, inner clusters after vertices; nests as deep as layer paths do."""
-    yield from (f"{indent}{_vertex(v)}" for v in picture.vertices if v.cluster == parent)
+def _nested(picture: Picture) -> Iterator[str]:
+    """Every vertex within its clusters; an explicit stack, since layers may nest deeply."""
+    inside: dict[str, list[str]] = {}
+    for vertex in picture.vertices:
+        inside.setdefault(vertex.cluster, []).append(_vertex(vertex))
+    inner: dict[str, list[Cluster]] = {}
     for cluster in picture.clusters:
-        if cluster.parent == parent:
-            yield f"{indent}subgraph cluster_{cluster.key} {{ {_frame(cluster)}"
-            yield from _inside(picture, cluster.key, indent + "  ")
-            yield f"{indent}}}"
+        inner.setdefault(cluster.parent, []).append(cluster)
+    stack: list[Cluster | str] = [*reversed(inner.get("", []))]
+    yield from inside.get("", [])
+    while stack:
+        here = stack.pop()
+        if isinstance(here, str):
+            yield here
+            continue
+        yield f"subgraph cluster_{here.key} {{ {_frame(here)}"
+        yield from inside.get(here.key, [])
+        stack += ["}", *reversed(inner.get(here.key, []))]
 
 
 def _frame(cluster: Cluster) -> str:
-    look = f'style="rounded,dashed" color="{FRAME}"' if cluster.role == "side" else f'style="rounded" color="{FRAME}"'
-    style = "title" if cluster.role == "side" else "type"
-    return f'label=<{_font(Line(shorten(cluster.title), style))}> labeljust=l margin=10 penwidth=0.9 tooltip="{_quoted(cluster.title)}" {look}'
+    side = cluster.role == "side"
+    title = _font(Line(shorten(cluster.title), "title" if side else "type"))
+    corner = "r" if cluster.title == "backward" else "l"
+    return (
+        f'label=<{title}> labeljust={corner} margin=10 penwidth=0.9 color="{FRAME}" '
+        f'style="{"rounded,dashed" if side else "rounded"}" tooltip="{_quoted(cluster.title)}"'
+    )
 
 
-# ---------------------------------------------------------------------------------------------------- vertices
+# --------------------------------------------------------------------------------------------------- vertices
 
 
 def _vertex(vertex: Vertex) -> str:
     look = _look(vertex)
     peripheries = " peripheries=2" if vertex.shared else ""
     return (
-        f'{vertex.key} [id="{vertex.key}" shape={look.shape} style="{look.style}" fillcolor="{look.fill}" color="{look.border}" '
-        f'penwidth={look.width} margin="{look.margin}"{peripheries} label=<{_label(vertex)}> tooltip="{_quoted(vertex.about)}"]'
+        f'{vertex.key} [id="{vertex.key}" shape={look.shape} style="{look.style}" fillcolor="{look.fill}" '
+        f'color="{look.border}" penwidth={look.width} margin="{look.margin}"{peripheries} '
+        f'label=<{_label(vertex)}> tooltip="{_quoted(vertex.about)}"]'
     )
 
 
@@ -75,16 +104,33 @@ def _look(vertex: Vertex) -> Look:
     return replace(look, width=OUTPUT_WIDTH, border=INK) if vertex.output else look
 
 
+_TABLE = '<table border="0" cellborder="0" cellspacing="0" cellpadding="{}">{}</table>'
+
+
 def _label(vertex: Vertex) -> str:
-    if len(vertex.lines) == 1 and not vertex.mark and not vertex.shared:
+    if len(vertex.lines) == 1 and not (vertex.mark or vertex.type or vertex.shared):
         return _font(vertex.lines[0])
-    first, *rest = vertex.lines
-    mark = f'<font point-size="9" color="{SOFT}">{_html(vertex.mark)}</font>&#160; ' if vertex.mark else ""
-    badge = f'<td bgcolor="{INK}"><font point-size="9" color="white"><b>&#160;×{vertex.shared}&#160;</b></font></td>' if vertex.shared else ""
-    span = ' colspan="2"' if badge else ""
-    rows = [f"<tr><td>{mark}{_font(first)}</td>{badge}</tr>"]
-    rows += [f"<tr><td{span}>{_font(line)}</td></tr>" for line in rest]
-    return f'<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{"".join(rows)}</table>'
+    heading = _badged(_heading(vertex), vertex.shared) if vertex.shared else _heading(vertex)
+    rows = [heading, *(_font(line) for line in vertex.lines[1:])]
+    return _TABLE.format(1, "".join(f"<tr><td>{row}</td></tr>" for row in rows))
+
+
+def _badged(heading: str, count: int) -> str:
+    """``heading`` with a dark badge of the number of uses.
+
+    Graphviz spreads spare width evenly over the cells of a row; empty cells take most of it from the badge.
+    """
+    badge = f'<font point-size="9" color="white"><b>&#160;×{count}&#160;</b></font>'
+    cells = f'<td>{heading}&#160; </td><td bgcolor="{INK}">{badge}</td>'
+    return _TABLE.format(0, f"<tr><td></td><td></td>{cells}<td></td><td></td></tr>")
+
+
+def _heading(vertex: Vertex) -> str:
+    """Mark, title and type on one line."""
+    small = '<font point-size="9" color="{}">{}</font>'
+    mark = small.format(SOFT, _html(vertex.mark)) + "&#160; " if vertex.mark else ""
+    kind = "&#160; " + small.format(SOFT, _html(vertex.type)) if vertex.type else ""
+    return f"{mark}{_font(vertex.lines[0])}{kind}"
 
 
 def _font(line: Line) -> str:
@@ -99,10 +145,12 @@ def _html(text: str) -> str:
 
 def _quoted(text: str) -> str:
     """A double-quoted DOT string's inside; Graphviz reads entities and backslashes there too."""
-    return html.escape(shorten(text, ABOUT_LIMIT), quote=False).replace("\\", "\\\\").replace('"', '\\"') or " "
+    return (
+        html.escape(shorten(text, ABOUT_LIMIT), quote=False).replace("\\", "\\\\").replace('"', '\\"') or " "
+    )
 
 
-# ------------------------------------------------------------------------------------------------------- edges
+# ------------------------------------------------------------------------------------------------------ edges
 
 
 def _edge(edge: Edge) -> str:
@@ -118,7 +166,7 @@ def _edge_label(text: str) -> str:
     return f"&#160;{_html(text)}&#160;"
 
 
-# ------------------------------------------------------------------------------------------------------ legend
+# ----------------------------------------------------------------------------------------------------- legend
 
 _LEGEND = (
     Vertex(key="k_input", kind="input", lines=(Line("input"),)),
@@ -126,15 +174,35 @@ _LEGEND = (
     Vertex(key="k_state", kind="state", lines=(Line("state"),)),
     Vertex(key="k_const", kind="const", lines=(Line("constant"),)),
     Vertex(key="k_op", kind="op", lines=(Line("operation"),)),
-    Vertex(key="k_shared", kind="op", lines=(Line("shared subterm"),), shared=2),
+    Vertex(key="k_back", kind="op", lines=(Line("backward operation"),), side="backward"),
+    Vertex(key="k_shared", kind="op", lines=(Line("shared, two uses"),), shared=2),
     Vertex(key="k_output", kind="op", lines=(Line("output"),), output=True),
+    Vertex(key="k_reference", kind="reference", lines=(Line("forward value"),)),
+    Vertex(key="k_layer", kind="layer", lines=(Line("layer"),)),
+    Vertex(key="k_stack", kind="stack", lines=(Line("equal layers"),)),
+    Vertex(key="k_kernel", kind="kernel", lines=(Line("kernel"),)),
 )
+_LEGEND_ROW = 6
 
 
-def _legend() -> Iterable[str]:
-    yield f'  subgraph cluster_legend {{ label=<{_font(Line("legend", "type"))}> style="rounded,dotted" color="{FRAME}" labeljust=l margin=8'
-    yield from (f"    {_vertex(v)}" for v in _LEGEND)
-    keys = [v.key for v in _LEGEND]
-    yield f"    {{ rank=same; {'; '.join(keys)} }}"
-    yield f"    {' -> '.join(keys)} [style=invis]"
+def _legend(picture: Picture) -> Iterable[str]:
+    """The shapes that occur in the picture, in rows."""
+    present = {_shape_of(v) for v in picture.vertices}
+    shown = [v for v in _LEGEND if _shape_of(v) in present]
+    rows = [[v.key for v in shown[k : k + _LEGEND_ROW]] for k in range(0, len(shown), _LEGEND_ROW)]
+    frame = f'style="rounded,dotted" color="{FRAME}" labeljust=l margin=8'
+    yield f"  subgraph cluster_legend {{ label=<{_font(Line('legend', 'type'))}> {frame}"
+    yield from (f"    {_vertex(v)}" for v in shown)
+    yield from (f"    {{ rank=same; {'; '.join(row)} }}" for row in rows)
+    yield from (f"    {upper[0]} -> {lower[0]} [style=invis]" for upper, lower in pairwise(rows))
     yield "  }"
+
+
+def _shape_of(vertex: Vertex) -> tuple[str, bool, bool, bool]:
+    plain = not (vertex.shared or vertex.output)
+    return (
+        vertex.kind,
+        vertex.shared > 0,
+        vertex.output,
+        plain and vertex.kind == "op" and vertex.side == "backward",
+    )

@@ -32,19 +32,19 @@ class Drawing:
     dot: str
 
     def svg(self) -> str:
-        """The drawing as SVG, whose text needs no fonts on this host. Raises ``DrawError`` without Graphviz."""
+        """The drawing as SVG, which needs no fonts here. Raises ``DrawError`` without Graphviz."""
         return self._render("svg").decode()
 
     def png(self, *, dpi: int = 144) -> bytes:
-        """The drawing as PNG with ``dpi`` dots an inch. Raises ``DrawError`` without Graphviz or without fonts."""
+        """The drawing as PNG with ``dpi`` dots an inch. Raises ``DrawError`` without Graphviz or fonts."""
         return self._render("png", dpi=dpi)
 
     def pdf(self) -> bytes:
-        """The drawing as PDF. Raises ``DrawError`` without Graphviz or without fonts."""
+        """The drawing as PDF. Raises ``DrawError`` without Graphviz or fonts."""
         return self._render("pdf")
 
     def save(self, path: str | os.PathLike[str], format: str | None = None) -> Path:
-        """Write the drawing to ``path``, in the format of its suffix unless ``format`` says another; returns the path.
+        """Write the drawing to ``path``, in ``format`` or that of the suffix; returns the path.
 
         Raises ``DrawError`` for an unknown format and where the drawing cannot be rendered.
         """
@@ -89,18 +89,19 @@ def draw(
 ) -> Drawing:
     """Draw ``target``: a node, a list or a mapping ``{name: node}``, a graph, a cone or a program.
 
-    view:      ``forward``; ``backward``, the gradients alone with the forward values that they read; ``both``, the
-               backward graph beside the forward one, each adjoint at the height of its node; ``kernels`` of a program
+    view:      ``forward``; ``backward``, the gradients with the forward values that they read; ``both``, the
+               backward graph beside the forward one, each adjoint at the height of its node; ``kernels`` of a
+               program
     path:      where to save it, in ``format`` or the format of the suffix: svg, png, pdf, dot
-    values:    inputs by name; prints the value of every node and, beside a backward graph, of every gradient
+    values:    inputs by name; prints the value of every node and, where there are gradients, of those
     grads:     ``{node: gradient}`` as ``gc.grad`` returns it; without it the chain rule is applied to a copy
     shared:    highlight terms that are used more than once, with the number of uses
     stabilise: draw the form that ``gc.grad`` differentiates, rather than the one declared
     fold:      one box a layer; ``"auto"`` does so for large graphs
     legend:    add the meaning of the shapes
 
-    Edges carry the local derivative of the node that reads by the one that is read. Raises ``DrawError`` for a
-    target that cannot be drawn and for what this host cannot render.
+    Edges carry the local derivative of the node that reads by the one that is read. Raises ``DrawError`` for
+    a target that cannot be drawn and for what this host cannot render.
 
     >>> import graphc as gc
     >>> g = gc.Graph("product")
@@ -139,5 +140,7 @@ def _graph_picture(
 def _plan(target: Any) -> KernelPlan:
     plan = target if isinstance(target, KernelPlan) else getattr(target, "kernel_plan", None)
     if not isinstance(plan, KernelPlan):
-        raise DrawError(f"cannot draw the kernels of {type(target).__name__}; compile it first and draw the program")
+        raise DrawError(
+            f"cannot draw the kernels of {type(target).__name__}; compile it first and draw the program"
+        )
     return plan

@@ -1,4 +1,4 @@
-"""Folding: a layer becomes one box, and equal layers in a row or side by side become one box with their number.
+"""Folding: a layer becomes one box; equal layers in a row or side by side become one box with their number.
 
 Nodes outside every layer stay as they are, except those that only carry one layer's result to the next.
 """
@@ -12,12 +12,13 @@ from graphc.draw.formulas import title
 from graphc.draw.graphs import Frames, Scene, edges_of, title_of, update_edges, vertices_of
 from graphc.draw.picture import Edge, Line, Picture, Vertex
 from graphc.draw.text import count_text, shorten
-from graphc.types import product
+from graphc.types import Type
 
 FOLD_FROM = 60  # drawn nodes from which fold="auto" folds, where most of them are in layers
 _PAGE = 48  # boxes that fit a page: more, and outer layers are folded instead of inner ones
 _PERIOD = 4  # layers that may repeat together, such as dense and norm
 _OPS_SHOWN = 4
+_DEEPEST = 8  # parts of a layer's path that are told apart
 
 Name = tuple[str, str]  # side and layer path
 
@@ -37,13 +38,11 @@ def folds_by_itself(scene: Scene) -> bool:
 
 
 def folded(scene: Scene) -> Picture:
-    """``scene`` with one box a layer and side, equal ones that follow one another or stand in parallel as one."""
+    """``scene`` with one box a layer and side, and one for equal ones in a row or in parallel."""
     deepest = max((scene.layer(at).count("/") + 1 for at in scene.sides if scene.layer(at)), default=1)
-    for depth in range(deepest, 0, -1):
-        folding = Folding(scene, depth)
-        if len(folding.runs) <= _PAGE:
-            break
-    return folding.picture()
+    foldings = (Folding(scene, depth) for depth in range(min(deepest, _DEEPEST), 1, -1))
+    fitting = next((f for f in foldings if len(f.runs) <= _PAGE), None)
+    return (fitting or Folding(scene, 1)).picture()
 
 
 class Folding:
@@ -64,10 +63,14 @@ class Folding:
         vertices = [v for at in loose for v in vertices_of(scene, frames, at)]
         vertices += [self._vertex(frames, run) for run in self.runs]
         return Picture(
-            title=title_of(scene), vertices=tuple(vertices), edges=tuple(self._edges()), clusters=tuple(frames.made.values()), levels=self._levels()
+            title=title_of(scene),
+            vertices=tuple(vertices),
+            edges=tuple(self._edges()),
+            clusters=tuple(frames.made.values()),
+            levels=self._levels(),
         )
 
-    # -------------------------------------------------------------------------------------------- what is equal
+    # ------------------------------------------------------------------------------------------ what is equal
 
     def _links(self) -> tuple[dict[Name, set[Name | int]], dict[Name, set[Name | int]]]:
         """For each group, the groups and loose operations of its side that it reads and that read it."""
@@ -76,7 +79,11 @@ class Folding:
         for at in self.scene.sides:
             for operand in self.scene.operands(at):
                 tail, head = self.home.get(operand, operand), self.home.get(at, at)
-                if tail == head or self.scene.sides[at] != self.scene.sides[operand] or self._is_leaf(operand, tail):
+                if (
+                    tail == head
+                    or self.scene.sides[at] != self.scene.sides[operand]
+                    or self._is_leaf(operand, tail)
+                ):
                     continue
                 if isinstance(head, tuple):
                     reads[head].add(tail)
@@ -167,10 +174,14 @@ class Folding:
         side, layer = run[0]
         outputs = set(self.scene.subject.cone.outputs.values())
         return Vertex(
-            key=self.box[run[0]], kind="stack" if len(run) > 1 else "layer", lines=tuple(self._lines(run)), side=side,
-            cluster=frames.at(side, layer.split("/")[:-1]), about=", ".join(name[1] for name in run),
+            key=self.box[run[0]],
+            kind="stack" if len(run) > 1 else "layer",
+            lines=tuple(self._lines(run)),
+            side=side,
+            cluster=frames.at(side, layer.split("/")[:-1]),
+            about=", ".join(name[1] for name in run),
             output=any(at in outputs for name in run for at in self.groups[name].nodes),
-        )  # fmt: skip
+        )
 
     def _lines(self, run: Sequence[Name]) -> Iterable[Line]:
         graph, group = self.scene.subject.graph, self.groups[run[0]]
@@ -178,7 +189,9 @@ class Folding:
         yield Line(f"{first} … {last}" if len(run) > 1 else first, "title")
         if len(run) > 1:
             yield Line(self._times(run))
-        heads = list(dict.fromkeys(title(graph.nodes[at]) for at in group.nodes if not graph.nodes[at].is_leaf))
+        heads = list(
+            dict.fromkeys(title(graph.nodes[at]) for at in group.nodes if not graph.nodes[at].is_leaf)
+        )
         more = " …" if len(heads) > _OPS_SHOWN else ""
         yield Line(", ".join(heads[:_OPS_SHOWN]) + more)
         yield Line(self._counts(group) + (" each" if len(run) > 1 else ""), "note")
@@ -190,7 +203,7 @@ class Folding:
 
     def _counts(self, group: Group) -> str:
         nodes = [self.scene.subject.graph.nodes[at] for at in group.nodes]
-        weights = sum(int(product(n.type.shape)) for n in nodes if n.op == "param")
+        weights = sum(_count(n.type) for n in nodes if n.op == "param")
         ops = count_text(sum(1 for n in nodes if not n.is_leaf), "op")
         return f"{ops}, {count_text(weights, 'parameter')}" if weights else ops
 
@@ -198,15 +211,27 @@ class Folding:
         """The types that enter and leave, of what flows along the side."""
         graph, sides = self.scene.subject.graph, self.scene.sides
         inside = {at for name in run for at in self.groups[name].nodes}
-        into = [i for at in sorted(inside) for i in self.scene.operands(at) if i not in inside and sides[i] == run[0][0] and not graph.nodes[i].is_const]
-        out = [i for at in sides for i in self.scene.operands(at) if i in inside and at not in inside and sides[at] == run[0][0]]
+        into = [
+            i
+            for at in sorted(inside)
+            for i in self.scene.operands(at)
+            if i not in inside and sides[i] == run[0][0] and not graph.nodes[i].is_const
+        ]
+        out = [
+            i
+            for at in sides
+            for i in self.scene.operands(at)
+            if i in inside and at not in inside and sides[at] == run[0][0]
+        ]
         out = out or [at for at in sorted(inside) if at in self.scene.subject.cone.outputs.values()]
         ends = [", ".join(dict.fromkeys(str(graph.nodes[i].type) for i in end[:8])) for end in (into, out)]
         return " → ".join(shorten(e, 30) for e in ends if e) or str(graph.nodes[max(inside)].type)
 
     def _edges(self) -> list[Edge]:
         found: dict[tuple[str, str], Edge] = {}
-        for edge in [e for at in self.scene.sides for e in edges_of(self.scene, at)] + update_edges(self.scene):
+        for edge in [e for at in self.scene.sides for e in edges_of(self.scene, at)] + update_edges(
+            self.scene
+        ):
             tail, head = self._end(edge.tail), self._end(edge.head)
             if tail != head and tail:
                 label = edge.label if (tail, head) == (edge.tail, edge.head) else ""
@@ -214,7 +239,7 @@ class Folding:
         return list(found.values())
 
     def _end(self, key: str) -> str:
-        """The vertex that stands for vertex ``key`` of the unfolded picture; ``""`` for a constant inside a box."""
+        """The vertex that stands for ``key`` of the unfolded picture; ``""`` for a constant inside a box."""
         own, *use = key[1:].split("x")
         name = self.home.get(int(use[0] if use else own))
         if name is None:
@@ -224,13 +249,27 @@ class Folding:
     def _levels(self) -> tuple[tuple[str, ...], ...]:
         if self.scene.view != "both":
             return ()
-        pairs = [(self.box[("forward", run[0][1])], self.box[run[0]]) for run in self.runs if run[0][0] == "backward" and ("forward", run[0][1]) in self.box]
+        pairs = [
+            (self.box[("forward", run[0][1])], self.box[run[0]])
+            for run in self.runs
+            if run[0][0] == "backward" and ("forward", run[0][1]) in self.box
+        ]
         return tuple(dict(pairs).items())
+
+
+def _count(kind: Type) -> int:
+    """The elements of a parameter, whose sizes are ints."""
+    size = kind.size
+    return size if isinstance(size, int) else 0
 
 
 def _homes(scene: Scene, depth: int) -> dict[int, Name]:
     """The group of each node that is in one."""
-    home = {at: (side, "/".join(scene.layer(at).split("/")[:depth])) for at, side in scene.sides.items() if scene.layer(at)}
+    home = {
+        at: (side, "/".join(scene.layer(at).split("/")[:depth]))
+        for at, side in scene.sides.items()
+        if scene.layer(at)
+    }
     readers: dict[int, list[int]] = {at: [] for at in scene.sides}
     for at, side in scene.sides.items():
         for operand in scene.operands(at):
@@ -240,7 +279,7 @@ def _homes(scene: Scene, depth: int) -> dict[int, Name]:
 
 
 def _absorbed(scene: Scene, home: dict[int, Name], readers: Mapping[int, Sequence[int]]) -> dict[int, Name]:
-    """``home`` with leaves that only one layer reads, and operations that carry one layer's result to others."""
+    """``home`` with leaves that one layer reads, and operations that carry one layer's result to others."""
     nodes, outputs = scene.subject.graph.nodes, set(scene.subject.cone.outputs.values())
     carried: set[int] = set()
     for at in reversed(scene.sides):

@@ -1,11 +1,11 @@
-"""Formulas on labels: what a node computes over its operands' names, and the local derivative on each edge."""
+"""Formulas on labels: what a node computes, over its operands' names."""
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownMemberType=false
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -14,22 +14,41 @@ from graphc.draw.subject import Subject
 from graphc.draw.text import FORMULA_LIMIT, array_text, number, pretty, shorten
 from graphc.graph import Node
 from graphc.ops import symbolic
-from graphc.ops.elementwise import partial
-from graphc.registry import Application
 
-_SLOT = 0xE000  # private-use characters stand for operands while a formula is printed
-EDGE_LIMIT = 34
+_SLOT, _SLOTS = 0xE000, 6400  # private-use characters stand for operands while a formula is printed
 
 
-def reference(subject: Subject, at: int) -> str:
-    """How a formula refers to node ``at``: by name, as a scalar constant's value, or as ``%7``."""
+def layer_of(subject: Subject, at: int) -> str:
+    """The layer that first declared node ``at``."""
+    return next((o.layer for o in subject.graph.origins(at) if o.layer), "")
+
+
+def local_name(name: str, layer: str) -> str:
+    """The name of a parameter or state as it is called inside ``layer``.
+
+    >>> local_name("hidden.weight", "hidden"), local_name("hidden.weight", "out")
+    ('weight', 'hidden.weight')
+    """
+    prefix = layer.replace("/", ".") + "."
+    return name[len(prefix) :] if layer and name.startswith(prefix) and len(name) > len(prefix) else name
+
+
+def reference(subject: Subject, at: int, reader: int = -1) -> str:
+    """How the formula of ``reader`` refers to ``at``: by name, as a scalar constant's value, or as ``%7``."""
     node = subject.graph.nodes[at]
     if at in subject.names:
         return shorten(subject.names[at], 20)
     if node.is_const:
         constant = node.param["value"]
         return number(constant.item()) if constant.array.size == 1 else f"%{at}"
-    return shorten(node.param["name"], 20) if node.is_leaf else f"%{at}"
+    if not node.is_leaf:
+        return f"%{at}"
+    return shorten(local_name(node.param["name"], layer_of(subject, reader) if reader >= 0 else ""), 20)
+
+
+def references(subject: Subject, at: int) -> list[str]:
+    """The operands of node ``at`` as its formula calls them."""
+    return [reference(subject, i, at) for i in subject.graph.nodes[at].operands]
 
 
 def formula(subject: Subject, at: int, limit: int = FORMULA_LIMIT) -> str:
@@ -37,25 +56,30 @@ def formula(subject: Subject, at: int, limit: int = FORMULA_LIMIT) -> str:
     node = subject.graph.nodes[at]
     if node.is_const:
         return array_text(node.param["value"].array)
-    slots = [chr(_SLOT + k) for k in range(len(node.operands))]
-    text = _template(node.op, node.params, len(slots))
-    return shorten(_filled(text, [reference(subject, i) for i in node.operands]), limit)
+    return shorten(fill(_template(node), references(subject, at)), limit)
 
 
-@lru_cache(maxsize=1024)
-def _elementwise(op: str, count: int) -> str:
-    slots = [chr(_SLOT + k) for k in range(count)]
-    return pretty(_print_sympy(registry.lookup(op).scalar, None, slots, ""))
+def title(node: Node) -> str:
+    """The op as a heading: a derivative by its parent's name and a prime, a matrix product as ``matmul``."""
+    parent, dot, position = node.op.rpartition(".d")
+    if not dot:
+        return "matmul" if node.op == "einsum" and " @ " in _template(node) else shorten(node.op)
+    return f"{shorten(parent)}′" if position == "0" else f"{shorten(parent)}′{_subscript(int(position))}"
 
 
-def _template(op: str, params: Any, count: int) -> str:
-    declared = registry.lookup(op)
-    if declared.scalar is not None and declared.scalar.parent:
-        return _elementwise(op, count)
-    return pretty(str(declared.label([chr(_SLOT + k) for k in range(count)], dict(params))))
+def _subscript(position: int) -> str:
+    return str(position + 1).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
 
 
-def _filled(template: str, texts: Sequence[str]) -> str:
+# -------------------------------------------------------------------------------------------------- templates
+
+
+def slots(count: int) -> list[str]:
+    """Placeholders for ``count`` operands, which no formula contains; far ones share the last."""
+    return [chr(_SLOT + min(k, _SLOTS - 1)) for k in range(count)]
+
+
+def fill(template: str, texts: Sequence[str]) -> str:
     """``template`` with its slots replaced; a negative number among other signs gets brackets."""
     plain = len(template) == 1
 
@@ -66,66 +90,62 @@ def _filled(template: str, texts: Sequence[str]) -> str:
     return re.sub(r"[\ue000-\uf8ff]", text, template)
 
 
-def title(node: Node) -> str:
-    """The op as a heading: a derivative op by its parent's name and a prime."""
-    parent, dot, position = node.op.rpartition(".d")
-    if not dot:
-        return shorten(node.op)
-    return f"{shorten(parent)}′" if position == "0" else f"{shorten(parent)}′{_subscript(int(position))}"
-
-
-def _subscript(position: int) -> str:
-    return str(position + 1).translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
-
-
-# ------------------------------------------------------------------------------------------- local derivatives
-
-
-def local_derivative(subject: Subject, at: int, position: int) -> str:
-    """The derivative of node ``at`` by operand ``position``, in symbols; ``""`` where there is none."""
-    graph = subject.graph
-    node = graph.nodes[at]
-    operand = graph.nodes[node.operands[position]]
-    if not (node.type.dtype.is_float and operand.type.dtype.is_float):
-        return ""
-    declared = registry.lookup(node.op)
-    if declared.scalar is None:
-        return shorten(_structured(subject, at, position), EDGE_LIMIT)
-    template = _partial_template(node.op, position)
-    texts = [*(reference(subject, i) for i in node.operands), reference(subject, at)]
-    wide = " (broadcast)" if operand.type.shape != node.type.shape else ""
-    return shorten(_filled(template, texts), EDGE_LIMIT) + wide
+def _template(node: Node) -> str:
+    """The label of ``node`` over slots."""
+    declared, count = registry.lookup(node.op), len(node.operands)
+    if declared.scalar is not None and declared.scalar.parent:
+        return _of_derivative(node.op, count)
+    if node.op == "einsum" and count == 2:
+        return matrix_product(str(node.param["spec"]), *slots(2)) or pretty(
+            declared.label(slots(2), node.param)
+        )
+    return pretty(declared.label(slots(count), node.param))
 
 
 @lru_cache(maxsize=1024)
-def _partial_template(op: str, position: int) -> str:
+def _of_derivative(op: str, count: int) -> str:
     scalar = registry.lookup(op).scalar
-    found = partial(scalar, position)
-    slots = [chr(_SLOT + k) for k in range(scalar.arity + 1)]
-    if found.kind in ("zero", "constant"):
-        return number(found.value)
-    return pretty(_print_sympy(scalar, found.formula, slots[:-1], slots[-1]))
+    return pretty(
+        print_sympy(scalar.formula(), dict(zip(symbolic.symbols(count), slots(count), strict=True)))
+    )
 
 
-def _print_sympy(scalar: Any, expr: Any, slots: Sequence[str], out: str) -> str:
-    """``expr`` (or the body of ``scalar``) printed with operands and output as ``slots``."""
-    from sympy.printing.str import StrPrinter
+def matrix_product(spec: str, first: str, second: str) -> str:
+    """An einsum of two matrices as a product, exchanged and transposed as needed; ``""`` for others.
 
-    args = symbolic.symbols(scalar.arity)
-    named = {**dict(zip(args, slots, strict=True)), symbolic.output_symbol(): out}
+    >>> matrix_product("ab,bc->ac", "x", "w"), matrix_product("ab,ac->cb", "g", "x")
+    ('x @ w', 'xᵀ @ g')
+    """
+    inputs, _, out = spec.partition("->")
+    a, b = inputs.split(",")
+    if not _is_matrix_product(a, b, out):
+        return ""
+    if out[0] in b:
+        first, second, a, b = second, first, b, a
+    return f"{first}{'' if a[0] == out[0] else 'ᵀ'} @ {second}{'' if b[1] == out[1] else 'ᵀ'}"
+
+
+def _is_matrix_product(a: str, b: str, out: str) -> bool:
+    shared, letters = {*a} & {*b}, {*a, *b}
+    return (len(a), len(b), len(out), len(letters)) == (2, 2, 2, 3) and letters - shared == {*out}
+
+
+def print_sympy(expr: Any, named: dict[Any, str]) -> str:
+    """``expr`` with symbols printed as ``named``, relations in mathematical signs, jumps in brackets."""
+    from sympy.printing.str import StrPrinter  # pyright: ignore[reportMissingTypeStubs]
 
     class Printer(StrPrinter):
         def _print_Symbol(self, expr: Any) -> str:  # noqa: N802 - SymPy's hook
             return named.get(expr, str(expr.name))
 
         def _print_Piecewise(self, expr: Any) -> str:  # noqa: N802
-            return _cases([(self._print(value), self._print(condition)) for value, condition in expr.args])
+            return _cases([(str(self._print(v)), str(self._print(c))) for v, c in expr.args])
 
         def _print_Relational(self, expr: Any) -> str:  # noqa: N802
             sign = {"==": "=", "!=": "≠", "<=": "≤", ">=": "≥"}.get(expr.rel_op, expr.rel_op)
             return f"{self._print(expr.lhs)} {sign} {self._print(expr.rhs)}"
 
-    return str(Printer({"order": "none"}).doprint(scalar.formula() if expr is None else expr))
+    return str(Printer({"order": "none"}).doprint(expr))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
 
 
 def _cases(pairs: Sequence[tuple[str, str]]) -> str:
@@ -133,49 +153,6 @@ def _cases(pairs: Sequence[tuple[str, str]]) -> str:
     if len(pairs) == 2 and pairs[1] == ("0", "True"):
         value, condition = pairs[0]
         return f"[{condition}]" if value == "1" else f"{value}·[{condition}]"
-    return ", ".join(value if condition == "True" else f"{value} if {condition}" for value, condition in pairs)
-
-
-def _structured(subject: Subject, at: int, position: int) -> str:
-    graph = subject.graph
-    node = graph.nodes[at]
-    declared = registry.lookup(node.op)
-    if declared.partial_label is not None:
-        application = Application(tuple(graph.handle(i) for i in node.operands), graph.handle(at), dict(node.params))
-        return str(declared.partial_label(application, position))
-    rule = _STRUCTURED.get(node.op)
-    return rule(subject, node, position) if rule else ""
-
-
-def _einsum(subject: Subject, node: Node, position: int) -> str:
-    """The other operand, transposed where the adjoint reads it so: of ``ab,bc->ac`` by its first, ``wᵀ``."""
-    if len(node.operands) == 1:
-        return "1 (index map)"
-    inputs, _, result = str(node.param["spec"]).partition("->")
-    own, other = inputs.split(",")[position], inputs.split(",")[1 - position]
-    name = reference(subject, node.operands[1 - position])
-    return f"{name}ᵀ" if _transposed(own, other, result, position) else name
-
-
-def _transposed(own: str, other: str, result: str, position: int) -> bool:
-    """Whether the adjoint is a matrix product with the other operand transposed (``g wᵀ`` or ``xᵀ g``)."""
-    summed, kept = [c for c in other if c not in result], [c for c in other if c not in own]
-    if not summed or not kept or len(other) < 2:
-        return False
-    order = other.index(summed[-1]) < other.index(kept[-1])
-    return order if position == 0 else not order
-
-
-def _says(text: str) -> Callable[[Subject, Node, int], str]:
-    return lambda *_: text
-
-
-# Ops that name their own local derivative (``partial_label``) come first; these are the usual words for the rest.
-_STRUCTURED: dict[str, Callable[[Subject, Node, int], str]] = {
-    "einsum": _einsum, "sum": _says("1 (spread)"), "mean": _says("1/n (spread)"), "max": _says("[at max]"), "min": _says("[at min]"),
-    "prod": _says("product of others"), "logsumexp": _says("softmax"), "softmax": _says("diag(y) − y yᵀ"),
-    "log_softmax": _says("I − softmax"), "cast": _says("1"), "broadcast_to": _says("1 (summed)"), "reshape": _says("1 (reshaped)"),
-    "transpose": _says("1 (permuted)"), "slice": _says("1 (placed)"), "pad": _says("1 (cut)"), "concatenate": _says("1 (its part)"),
-    "flip": _says("1 (flipped)"), "take": _says("1 (scattered)"), "take_along": _says("1 (scattered)"),
-    "scatter_add": _says("1 (gathered)"), "put_along": _says("1 (gathered)"), "phase": _says("1"),
-}  # fmt: skip
+    return ", ".join(
+        value if condition == "True" else f"{value} if {condition}" for value, condition in pairs
+    )

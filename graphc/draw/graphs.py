@@ -1,22 +1,25 @@
-"""From a subject to a picture: one vertex a node, forward on the left and its adjoints at the same height on the right."""
+"""From a subject to a picture: one vertex a node, forward on the left, adjoints beside their nodes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from graphc.draw.formulas import formula, local_derivative, reference, title
+from graphc.draw.formulas import formula, layer_of, local_name, reference, title
+from graphc.draw.partials import local_derivative
 from graphc.draw.picture import Cluster, Edge, Line, Picture, Vertex
 from graphc.draw.subject import Subject
 from graphc.draw.text import array_text, shorten
+from graphc.types import Type
 
 VIEWS = ("forward", "backward", "both")
+_DEEPEST = 8  # nested frames
 _LEVELS_UP_TO = 160  # vertices; larger pictures are laid out without aligning the two sides
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A subject with the decisions taken: which nodes are drawn, on which side, and how often each is used."""
+    """A subject and what is decided: which nodes are drawn, on which side, and how often each is used."""
 
     subject: Subject
     view: str
@@ -26,9 +29,14 @@ class Scene:
     uses: dict[int, int]
 
     def is_copied(self, at: int) -> bool:
-        """Whether each use of ``at`` gets a vertex of its own: a scalar constant, whose long edges say nothing."""
+        """Whether each use of ``at`` gets a vertex of its own: a scalar constant's long edges say nothing."""
         node = self.subject.graph.nodes[at]
-        return node.is_const and node.param["value"].array.size == 1 and at not in self.subject.names and self.uses[at] > 0
+        return (
+            node.is_const
+            and node.param["value"].array.size == 1
+            and at not in self.subject.names
+            and self.uses[at] > 0
+        )
 
     def operands(self, at: int) -> tuple[int, ...]:
         """The drawn operands of ``at``: none for a reference."""
@@ -36,7 +44,7 @@ class Scene:
 
     def layer(self, at: int) -> str:
         """The layer that first declared node ``at``."""
-        return next((o.layer for o in self.subject.graph.origins(at) if o.layer), "")
+        return layer_of(self.subject, at)
 
 
 def scene_of(subject: Subject, view: str, *, shared: bool) -> Scene:
@@ -50,7 +58,10 @@ def scene_of(subject: Subject, view: str, *, shared: bool) -> Scene:
     borrowed: frozenset[int] = frozenset()
     if view == "backward":
         back = [at for at, side in sides.items() if side == "backward"]
-        borrowed = frozenset({i for at in back for i in graph.nodes[at].operands if sides[i] == "forward"} | set(subject.seeds) - set(back))
+        borrowed = frozenset(
+            {i for at in back for i in graph.nodes[at].operands if sides[i] == "forward"}
+            | set(subject.seeds) - set(back)
+        )
         sides = {at: side for at, side in sides.items() if side == "backward" or at in borrowed}
     sides = dict(sorted(sides.items()))
     return Scene(subject, view, shared, sides, borrowed, _uses(subject, sides, borrowed))
@@ -64,11 +75,14 @@ def _role(subject: Subject, at: int) -> str:
 
 
 def _uses(subject: Subject, drawn: Iterable[int], borrowed: frozenset[int]) -> dict[int, int]:
+    """How often each node is used: by operations, and as the gradient of a parameter or input."""
     uses = dict.fromkeys(drawn, 0)
-    for at in uses:
-        for operand in () if at in borrowed else subject.graph.nodes[at].operands:
-            if operand in uses:
-                uses[operand] += 1
+    nodes = subject.graph.nodes
+    read = [i for at in uses if at not in borrowed for i in nodes[at].operands]
+    leaves = [at for at in subject.seeds for target in subject.adjoints.get(at, ()) if nodes[target].is_leaf]
+    for at in (*read, *dict.fromkeys(leaves)):
+        if at in uses:
+            uses[at] += 1
     return uses
 
 
@@ -100,22 +114,21 @@ def edges_of(scene: Scene, at: int) -> list[Edge]:
 
 
 class Frames:
-    """The clusters of a picture, made as vertices ask for them: a side, then each part of the layer's path."""
+    """The clusters of a picture, made as vertices ask for them: a side, then parts of the layer's path."""
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
         self.made: dict[tuple[str, ...], Cluster] = {}
 
-    def of(self, at: int, *, leave_out: int = 0) -> str:
-        """The key of the innermost cluster of node ``at``, its last ``leave_out`` layer parts not counted."""
+    def of(self, at: int) -> str:
+        """The key of the innermost cluster of node ``at``."""
         layer = self.scene.layer(at)
-        parts = layer.split("/") if layer else []
-        return self.at(self.scene.sides[at], parts[: len(parts) - leave_out])
+        return self.at(self.scene.sides[at], layer.split("/") if layer else [])
 
     def at(self, side: str, parts: Sequence[str]) -> str:
         """The key of the cluster of layer path ``parts`` on ``side``."""
         key = self._side(side)
-        for depth in range(1, len(parts) + 1):
+        for depth in range(1, min(len(parts), _DEEPEST) + 1):
             key = self._make((side, *parts[:depth]), parts[depth - 1], key, "layer")
         return key
 
@@ -129,7 +142,7 @@ class Frames:
         return self.made[path].key
 
 
-# ---------------------------------------------------------------------------------------------------- vertices
+# --------------------------------------------------------------------------------------------------- vertices
 
 
 def _vertex(scene: Scene, frames: Frames, at: int) -> Vertex:
@@ -137,7 +150,8 @@ def _vertex(scene: Scene, frames: Frames, at: int) -> Vertex:
     kind = "reference" if at in scene.borrowed else node.op if node.is_leaf else "op"
     uses = scene.uses[at]
     return Vertex(
-        key=f"n{at}", kind=kind, lines=tuple(_lines(scene, at, kind)), mark=f"%{at}", side=scene.sides[at],
+        key=f"n{at}", kind=kind, lines=tuple(_lines(scene, at, kind)), mark=f"%{at}",
+        type=type_text(node.type), side=scene.sides[at],
         shared=uses if scene.shared and uses > 1 and kind == "op" else 0, cluster=frames.of(at),
         output=at in subject.cone.outputs.values(), about=_about(subject, at),
     )  # fmt: skip
@@ -151,25 +165,42 @@ def _lines(scene: Scene, at: int, kind: str) -> Iterable[Line]:
         yield from _adjoint(subject, at, scene.sides[at])
     if kind in ("op", "const", "reference") and not (node.is_leaf and kind == "reference"):
         yield Line(formula(subject, at))
-    yield Line(str(node.type), "type")
     if at in subject.values:
         yield Line(f"value {array_text(subject.values[at])}", "value")
     if at in subject.gradients:
         yield Line(f"gradient {array_text(subject.gradients[at])}", "gradient")
 
 
+def type_text(kind: Type) -> str:
+    """A type as it stands beside a title: a scalar's is its dtype."""
+    return shorten(kind) if kind.shape else kind.dtype.short
+
+
 def _heading(subject: Subject, at: int, kind: str, name: str) -> str:
     node = subject.graph.nodes[at]
     if node.is_leaf:
-        return shorten(name or node.param.get("name", "const"))
-    return f"{shorten(name)} = {title(node)}" if name and kind == "op" else shorten(name) if name else title(node)
+        return shorten(name or local_name(node.param.get("name", "const"), layer_of(subject, at)))
+    return (
+        f"{shorten(name)} = {title(node)}"
+        if name and kind == "op"
+        else shorten(name)
+        if name
+        else title(node)
+    )
 
 
 def _adjoint(subject: Subject, at: int, side: str) -> Iterable[Line]:
     """Whose adjoint a node is: ``∂L/∂w = ∂L/∂q``."""
     targets = subject.adjoints.get(at, ())
     if targets and (side == "backward" or at in subject.adjoints):
-        yield Line(shorten(" = ".join(adjoint_name(subject, t) for t in targets[:4]) + (" …" if len(targets) > 4 else ""), 60), "adjoint")
+        yield Line(
+            shorten(
+                " = ".join(adjoint_name(subject, t) for t in targets[:4])
+                + (" …" if len(targets) > 4 else ""),
+                60,
+            ),
+            "adjoint",
+        )
 
 
 def adjoint_name(subject: Subject, at: int) -> str:
@@ -193,7 +224,7 @@ def _copy(scene: Scene, frames: Frames, at: int, position: int) -> Vertex:
     )  # fmt: skip
 
 
-# ------------------------------------------------------------------------------------------------------- edges
+# ------------------------------------------------------------------------------------------------------ edges
 
 
 def _source(scene: Scene, at: int, position: int) -> str:
@@ -203,12 +234,12 @@ def _source(scene: Scene, at: int, position: int) -> str:
 
 def _edge(scene: Scene, at: int, position: int) -> Edge:
     operand = scene.subject.graph.nodes[at].operands[position]
-    back = scene.sides[at] == "backward"
+    back, beside = scene.sides[at] == "backward", scene.view == "both"
     crossing = back and scene.sides[operand] == "forward" and not scene.is_copied(operand)
     label = "" if back else local_derivative(scene.subject, at, position)
     return Edge(
         tail=_source(scene, at, position), head=f"n{at}", label=label, kind="borrow" if crossing else "data",
-        flipped=back and scene.view == "both" and not crossing, ranked=not (crossing and scene.view == "both"),
+        flipped=back and beside and not crossing, ranked=not (crossing and beside),
     )  # fmt: skip
 
 
@@ -216,12 +247,16 @@ def update_edges(scene: Scene) -> list[Edge]:
     """From each next value to the parameter or state that takes it."""
     found = scene.subject.cone.updates.items()
     pairs = [(target, value) for target, value in found if target in scene.sides and value in scene.sides]
-    return [Edge(tail=f"n{value}", head=f"n{target}", label="next value", kind="update", ranked=False) for target, value in pairs]
+    return [
+        Edge(tail=f"n{value}", head=f"n{target}", label="next value", kind="update", ranked=False)
+        for target, value in pairs
+    ]
 
 
 def _levels(scene: Scene) -> tuple[tuple[str, ...], ...]:
     """Each forward node level with the backward node that is its adjoint, where that is one node's alone."""
     if scene.view != "both" or len(scene.sides) > _LEVELS_UP_TO:
         return ()
+    drawn = {at: side for at, side in scene.sides.items() if not scene.is_copied(at)}
     pairs = ((targets[0], node) for node, targets in scene.subject.adjoints.items())
-    return tuple((f"n{a}", f"n{b}") for a, b in pairs if a in scene.sides and scene.sides.get(b) == "backward")
+    return tuple((f"n{a}", f"n{b}") for a, b in pairs if a in drawn and drawn.get(b) == "backward")

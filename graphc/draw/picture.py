@@ -21,7 +21,7 @@ class Vertex:
     """One thing drawn.
 
     key:     its identity inside the picture, of letters and digits only
-    mark:    the small identity in front of the title (``%7``)
+    mark:    the small identity in front of the title (``%7``); ``type``: the small type behind it
     shared:  how many uses it has, where it is a shared subterm; 0 where it is none
     output:  whether it is a result of the graph
     side:    ``forward``, ``backward`` or ``update``
@@ -33,6 +33,7 @@ class Vertex:
     kind: str
     lines: tuple[Line, ...]
     mark: str = ""
+    type: str = ""
     shared: int = 0
     output: bool = False
     side: str = "forward"
@@ -44,9 +45,9 @@ class Vertex:
 class Edge:
     """``tail`` is used by ``head``.
 
-    kind:    ``data``; ``borrow`` (a forward value read by the backward graph); ``update`` (the next value of a
-             parameter or state)
-    flipped: drawn so that ``head`` lies above ``tail``: the backward graph runs upwards beside the forward one
+    kind:    ``data``; ``borrow`` (a forward value read by the backward graph); ``update`` (the next value
+             of a parameter or state)
+    flipped: drawn so that ``head`` lies above ``tail``: the backward graph runs upwards
     ranked:  whether the edge decides which end lies above the other
     """
 

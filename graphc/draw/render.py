@@ -39,34 +39,27 @@ def render(dot: str, form: str, *, dpi: int = 144) -> bytes:
 
 
 def _run(dot: str, form: str) -> bytes:
-    if shutil.which("dot"):
-        return _with_program(dot, form)
-    if find_spec("pygraphviz") is not None:
-        return _with_wheel(dot, form)
-    raise DrawError(
-        "Graphviz is not installed; pip install pygraphviz (its wheel carries Graphviz) or put the program dot "
-        "on the PATH. The DOT text is available without it"
-    )
-
-
-def _with_program(dot: str, form: str) -> bytes:
-    import graphviz  # pyright: ignore[reportMissingTypeStubs]
-
     try:
-        return graphviz.pipe("dot", form, dot.encode(), quiet=True)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    except (graphviz.CalledProcessError, graphviz.ExecutableNotFound) as error:  # pyright: ignore[reportUnknownMemberType]
-        raise DrawError(f"dot failed: {_last_line(getattr(error, 'stderr', b'') or str(error).encode())}") from None
-
-
-def _with_wheel(dot: str, form: str) -> bytes:
-    command = [sys.executable, "-P", "-c", _BUNDLED, form]
-    try:
-        done = subprocess.run(command, input=dot.encode(), capture_output=True, timeout=_SECONDS, check=False)
+        done = subprocess.run(
+            _command(form), input=dot.encode(), capture_output=True, timeout=_SECONDS, check=False
+        )
     except subprocess.TimeoutExpired:
-        raise DrawError(f"the layout took more than {_SECONDS} s; draw fewer nodes, or pass fold=True") from None
+        raise DrawError(f"layout took more than {_SECONDS} s; draw fewer nodes, or pass fold=True") from None
     if done.returncode or not done.stdout:
-        raise DrawError(f"Graphviz failed: {_last_line(done.stderr)}")
+        raise DrawError(f"Graphviz failed ({_last_line(done.stderr)}); its DOT text is the drawing's .dot")
     return done.stdout
+
+
+def _command(form: str) -> list[str]:
+    program = shutil.which("dot")
+    if program:
+        return [program, f"-T{form}"]
+    if find_spec("pygraphviz") is not None:
+        return [sys.executable, "-P", "-c", _BUNDLED, form]
+    raise DrawError(
+        "Graphviz is not installed; pip install pygraphviz (its wheel carries Graphviz) or put the program "
+        "dot on the PATH. The DOT text needs neither"
+    )
 
 
 def _last_line(text: bytes) -> str:

@@ -26,7 +26,7 @@ class Look:
 
 # Shape and line tell the kinds apart; fills only support them and differ in lightness too.
 LOOKS: Mapping[str, Look] = {
-    "input": Look("ellipse", "filled", "#eaf2fb", margin="0.02,0.01"),
+    "input": Look("ellipse", "filled", "#eaf2fb", margin="0,0"),
     "param": Look("cylinder", "filled", "#fbf3dc", margin="0.12,0.05"),
     "state": Look("cylinder", "filled,dashed", "#f3efe6", margin="0.12,0.05"),
     "const": Look("note", "filled", "#f5f6f8", margin="0.09,0.03"),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from graphc.diff import grad
-from graphc.draw.text import shorten
 from graphc.errors import DrawError
 from graphc.graph import Cone, Graph, Handle, rebuild
 from graphc.interpret import interpret
@@ -40,15 +39,13 @@ class Subject:
     @property
     def forward(self) -> list[int]:
         """The nodes that the outputs depend on."""
-        return self.graph.ancestors([*self.cone.outputs.values(), *self.cone.updates, *self.cone.updates.values()])
-
-    def name(self, at: int) -> str:
-        """How texts refer to node ``at``: the user's name for it, a scalar constant's value, or ``%7``."""
-        return self.names.get(at) or f"%{at}"
+        return self.graph.ancestors(
+            [*self.cone.outputs.values(), *self.cone.updates, *self.cone.updates.values()]
+        )
 
 
 def subject_of(target: Any) -> Subject:
-    """The subject that ``target`` (a node, several, a mapping of named nodes, a graph, a cone, a program) stands for.
+    """What ``target`` stands for: a node, several, a mapping of named nodes, a graph, a cone, a program.
 
     Raises ``DrawError`` for anything else and for nodes of several graphs.
     """
@@ -56,8 +53,9 @@ def subject_of(target: Any) -> Subject:
         return Subject(cone=target, names={at: name for name, at in target.outputs.items()})
     if isinstance(target, Graph):
         return Subject(cone=Cone(target, {f"%{at}": at for at in sinks(target)}))
-    if isinstance(getattr(target, "cone", None), Cone):
-        return subject_of(target.cone)
+    cone: Any = getattr(target, "cone", None)
+    if isinstance(cone, Cone):
+        return subject_of(cone)
     named = _named(target)
     graphs = {id(h.graph): h.graph for h in named.values()}
     if len(graphs) != 1:
@@ -68,19 +66,21 @@ def subject_of(target: Any) -> Subject:
 
 
 def _named(target: Any) -> dict[str, Handle]:
-    items: Any
+    items = _items(target)
+    if not items or not all(isinstance(node, Handle) for _, node in items):
+        kind = type(target).__name__
+        raise DrawError(f"cannot draw {kind}; give a node, several nodes, a graph, a cone or a program")
+    return dict(items)
+
+
+def _items(target: Any) -> list[tuple[str, Any]]:
     if isinstance(target, Handle):
-        items = [(f"%{target.id}", target)]
-    elif isinstance(target, Mapping):
-        items = target.items()  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-    elif isinstance(target, Sequence) and not isinstance(target, str):
-        items = [(f"%{getattr(t, 'id', '')}", t) for t in target]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-    else:
-        items = []
-    found = {shorten(name): node for name, node in items if isinstance(node, Handle)}
-    if not found or len(found) != len(items):
-        raise DrawError(f"cannot draw {type(target).__name__}; give a node, several nodes, a graph, a cone or a program")
-    return found
+        return [(f"%{target.id}", target)]
+    if isinstance(target, Mapping):
+        return [(str(name), node) for name, node in target.items()]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType, reportUnknownMemberType]
+    if isinstance(target, (list, tuple)):
+        return [(f"%{getattr(t, 'id', '')}", t) for t in target]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    return []
 
 
 def _sinks_of(graph: Graph, named: Mapping[str, Handle]) -> dict[str, int]:
@@ -97,32 +97,53 @@ def sinks(graph: Graph) -> list[int]:
     return [at for at in range(len(graph)) if at not in read]
 
 
-# -------------------------------------------------------------------------------------------- derivatives, values
+# --------------------------------------------------------------------------------- derivatives and values
 
 
 def differentiated(subject: Subject, grads: Mapping[Handle, Handle] | None) -> Subject:
-    """``subject`` with the backward graph of its loss, which ``grads`` names or the chain rule makes.
+    """``subject`` with the backward graph of its loss: ``grads``, its own, or the one the chain rule makes.
 
     A derived backward graph is appended to a copy, where every node keeps its id: drawing changes no graph.
     """
     if grads is not None:
         return _given(subject, grads)
-    subject = copied(subject)
-    loss = loss_of(subject)
-    path = on_path(subject, loss)
-    found: Any = grad(subject.graph.handle(loss), wrt=[subject.graph.handle(at) for at in path], stabilise=False)
-    adjoint = {handle.id: node.id for handle, node in found.items()}
-    wanted = [at for at in path if subject.graph.nodes[at].is_leaf]
-    return replace(subject, adjoints=_inverse(adjoint), loss=loss, seeds=tuple(adjoint[at] for at in wanted))
+    loss, copy = loss_of(subject), copied(subject)
+    adjoint = _adjoints(copy, loss)
+    if _has_backward(subject):
+        return replace(subject, adjoints=_inverse(_standing(subject, adjoint)), loss=loss)
+    leaves = [at for at in adjoint if copy.graph.nodes[at].is_leaf]
+    return replace(
+        copy, adjoints=_inverse(adjoint), loss=loss, seeds=tuple(dict.fromkeys(adjoint[at] for at in leaves))
+    )
+
+
+def _adjoints(subject: Subject, loss: int) -> dict[int, int]:
+    """For each node between the loss and its leaves, the node that is its adjoint; appends to the graph."""
+    handle = subject.graph.handle
+    found: Any = grad(handle(loss), wrt=[handle(at) for at in on_path(subject, loss)], stabilise=False)
+    return {node.id: gradient.id for node, gradient in found.items()}
+
+
+def _standing(subject: Subject, adjoint: Mapping[int, int]) -> dict[int, int]:
+    """Of adjoints derived on a copy, those that are nodes of the subject itself."""
+    return {at: node for at, node in adjoint.items() if node < len(subject.graph)}
+
+
+def _has_backward(subject: Subject) -> bool:
+    origins = (subject.graph.origins(at) for at in subject.forward)
+    return any(o.role == "backward" for found in origins for o in found)
 
 
 def _given(subject: Subject, grads: Mapping[Handle, Handle]) -> Subject:
-    for node in grads.values():
+    for node in (*grads, *grads.values()):
         if node.graph is not subject.graph:
-            raise DrawError("grads are nodes of another graph; give the gradients of the drawn graph")
+            raise DrawError("grads has nodes of another graph; give the gradients of the drawn graph")
     adjoint = {handle.id: node.id for handle, node in grads.items()}
-    loss = next(iter(_scalars(subject)), -1)
-    return replace(subject, adjoints=_inverse(adjoint), loss=loss, seeds=tuple(adjoint.values()))
+    scalars = _scalars(subject)
+    if len(scalars) == 1:
+        adjoint = {**_standing(subject, _adjoints(copied(subject), scalars[0])), **adjoint}
+    seeds = tuple(dict.fromkeys(node.id for node in grads.values()))
+    return replace(subject, adjoints=_inverse(adjoint), loss=scalars[0] if scalars else -1, seeds=seeds)
 
 
 def _inverse(adjoint: Mapping[int, int]) -> dict[int, tuple[int, ...]]:
@@ -134,9 +155,12 @@ def _inverse(adjoint: Mapping[int, int]) -> dict[int, tuple[int, ...]]:
 
 def copied(subject: Subject) -> Subject:
     """``subject`` over a copy of its whole graph, in which every node has the id that it had."""
-    graph, cone = subject.graph, subject.cone
-    whole = rebuild(Cone(graph, cone.outputs, cone.updates, cone.kept), lambda *_: None, range(len(graph)))
+    whole = rebuild(subject.cone, _as_it_is, range(len(subject.graph)))
     return replace(subject, cone=whole.cone)
+
+
+def _as_it_is(*_: object) -> None:
+    """Rewrites nothing."""
 
 
 def stabilised(subject: Subject) -> Subject:
@@ -159,7 +183,10 @@ def loss_of(subject: Subject) -> int:
     """The output to differentiate; raises ``DrawError`` unless exactly one is a float scalar."""
     found = _scalars(subject)
     if len(found) != 1:
-        raise DrawError(f"{len(found)} outputs are float scalars; the backward graph needs one: draw the loss node, or pass grads=")
+        raise DrawError(
+            f"{len(found)} outputs are float scalars and a backward graph has one; "
+            "draw the loss node, or give grads"
+        )
     return found[0]
 
 
@@ -167,7 +194,9 @@ def on_path(subject: Subject, loss: int) -> list[int]:
     """The float nodes between the loss and its parameters, or, where it has none, its inputs."""
     graph = subject.graph
     below = graph.ancestors([loss])
-    leaves = [at for at in below if graph.nodes[at].op == "param"] or [at for at in below if graph.nodes[at].op == "input"]
+    leaves = [at for at in below if graph.nodes[at].op == "param"] or [
+        at for at in below if graph.nodes[at].op == "input"
+    ]
     reached = {at for at in leaves if graph.nodes[at].type.dtype.is_float}
     if not reached:
         raise DrawError("the loss depends on no float parameter or input; there is no backward graph to draw")
@@ -178,7 +207,7 @@ def on_path(subject: Subject, loss: int) -> list[int]:
 
 
 def evaluated(subject: Subject, inputs: Mapping[str, Any]) -> Subject:
-    """``subject`` with the value of every node for ``inputs`` (by name) and, where known, of every adjoint."""
+    """``subject`` with the value of every node and known adjoint for ``inputs`` by name."""
     graph = subject.graph
     every = graph.ancestors([*subject.cone.roots, *subject.adjoints, *subject.seeds])
     found: Any = interpret([graph.handle(at) for at in every], params=inputs)

@@ -25,7 +25,12 @@ def clean(text: Any) -> str:
 
 def _drawable(c: str) -> bool:
     code = ord(c)
-    return code >= 0x20 and not 0x7F <= code < 0xA0 and not 0xD800 <= code < 0xE000 and code not in (0xFFFE, 0xFFFF)
+    return (
+        code >= 0x20
+        and not 0x7F <= code < 0xA0
+        and not 0xD800 <= code < 0xE000
+        and code not in (0xFFFE, 0xFFFF)
+    )
 
 
 def shorten(text: Any, limit: int = NAME_LIMIT) -> str:
@@ -49,6 +54,7 @@ def pretty(formula: str) -> str:
     text = re.sub(r"\*\*\(?(-?\d+)\)?(?![\d.])", lambda m: m.group(1).translate(_SUPERSCRIPTS), formula)
     text = re.sub(r"(?<!\*)\s*\*\s*(?!\*)", "·", text).replace("**", "^")
     text = re.sub(r"\bsqrt\(", "√(", text)
+    text = re.sub(r"\.T\b", "ᵀ", text)
     text = re.sub(r"(?<=[\s(,])-|^-", "−", text)
     return text.replace("<=", "≤").replace(">=", "≥").replace("!=", "≠")
 
@@ -59,8 +65,8 @@ def number(value: Any) -> str:
     >>> number(-12.0), number(0.73105857), number(True)
     ('−12', '0.7311', 'true')
     """
-    if isinstance(value, (bool, np.bool_)):
-        return str(bool(value)).lower()
+    if isinstance(value, bool):
+        return str(value).lower()
     return re.sub(r"e([+-])0*(\d)", r"e\1\2", f"{value:.4g}").replace("e+", "e").replace("-", "−")
 
 
