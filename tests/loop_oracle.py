@@ -61,7 +61,9 @@ def _identity(loop: Loop) -> Any:
     return loop.dtype.numpy.type(IDENTITY_ELEMENT[loop.combine])
 
 
-def _place(index: Sequence[Expr], at: Any, sources: Any, sizes: Env, shape: tuple[int, ...]) -> tuple[int, ...]:
+def _place(
+    index: Sequence[Expr], at: Any, sources: Any, sizes: Env, shape: tuple[int, ...]
+) -> tuple[int, ...]:
     place = tuple(int(_value(e, at, sources, sizes)) for e in index)
     _check(place, shape)
     return place

@@ -48,7 +48,9 @@ def draw(sample: Sample, shape: tuple[int, ...], dtype: DType, rng: np.random.Ge
     if dtype is DType.BOOL:
         return rng.random(shape) < 0.5
     if dtype.is_int:
-        return rng.integers(0, max(sample.integer_below, 1) if sample.integer_below else 5, shape).astype(dtype.numpy)
+        return rng.integers(0, max(sample.integer_below, 1) if sample.integer_below else 5, shape).astype(
+            dtype.numpy
+        )
     values = rng.uniform(sample.low, sample.high, shape)
     return np.asarray(values, dtype.numpy)
 
@@ -59,7 +61,9 @@ def cases_of(op: Op, floating: str = "float64") -> list[Case]:
         rng = np.random.default_rng([zlib.crc32(op.name.encode()), number])
         default = "bool" if getattr(op.scalar, "takes", "") == "bool" else floating
         names = [*sample.dtypes, *[""] * len(sample.shapes)][: len(sample.shapes)]
-        types = tuple(Type(DType.of(n or default), as_shape(s)) for n, s in zip(names, sample.shapes, strict=True))
+        types = tuple(
+            Type(DType.of(n or default), as_shape(s)) for n, s in zip(names, sample.shapes, strict=True)
+        )
         shapes = [tuple(dim_evaluate(d, SIZES) for d in t.shape) for t in types]
         arrays = tuple(draw(sample, s, t.dtype, rng) for s, t in zip(shapes, types, strict=True))
         found.append(Case(op, sample, types, arrays))

@@ -95,7 +95,11 @@ CASES: dict[str, tuple[Any, Any, dict[str, np.ndarray]]] = {
         {"x": X},
     ),
     "argmax": (lambda x: gc.argmax(x, 1), lambda x: np.argmax(x, 1), {"x": X}),
-    "argmin": (lambda x: gc.argmin(x, -1, keepdims=True), lambda x: np.argmin(x, -1, keepdims=True), {"x": X}),
+    "argmin": (
+        lambda x: gc.argmin(x, -1, keepdims=True),
+        lambda x: np.argmin(x, -1, keepdims=True),
+        {"x": X},
+    ),
     "argmax of all": (gc.argmax, np.argmax, {"x": X}),
     "argmin of all": (
         lambda x: gc.argmin(x, keepdims=True),
@@ -262,11 +266,38 @@ def test_equal_contractions_are_one_node() -> None:
 
 
 KEYS: list[Any] = [
-    0, -1, (1, 2), (slice(None), -2), (Ellipsis, 0), (0, Ellipsis, 1), None, (None, 1, None), slice(1, None), slice(None, -1),
-    slice(None, None, -1), slice(None, None, 2), slice(3, 0, -2), (slice(None), slice(1, 3), slice(None, None, -2)), slice(-3, -1), (),
-    Ellipsis, (slice(None), None, slice(None), 0), I, (slice(None), L), (I, slice(None), 1), (L, slice(None), L), (L, L[:, None] % 3),
-    (0, slice(None), L), (Ellipsis, [0, 2, 2]), (L, None, 0), np.int64(2), (slice(0, 2), L[:2], L[:2]), [1, -1], (0, L, 1), np.zeros((0,), int),
-]  # fmt: skip
+    0,
+    -1,
+    (1, 2),
+    (slice(None), -2),
+    (Ellipsis, 0),
+    (0, Ellipsis, 1),
+    None,
+    (None, 1, None),
+    slice(1, None),
+    slice(None, -1),
+    slice(None, None, -1),
+    slice(None, None, 2),
+    slice(3, 0, -2),
+    (slice(None), slice(1, 3), slice(None, None, -2)),
+    slice(-3, -1),
+    (),
+    Ellipsis,
+    (slice(None), None, slice(None), 0),
+    I,
+    (slice(None), L),
+    (I, slice(None), 1),
+    (L, slice(None), L),
+    (L, L[:, None] % 3),
+    (0, slice(None), L),
+    (Ellipsis, [0, 2, 2]),
+    (L, None, 0),
+    np.int64(2),
+    (slice(0, 2), L[:2], L[:2]),
+    [1, -1],
+    (0, L, 1),
+    np.zeros((0,), int),
+]
 
 
 @pytest.mark.parametrize("symbolic", [False, True])
@@ -276,7 +307,14 @@ def test_indexing_like_numpy(key: Any, symbolic: bool) -> None:
 
 
 def test_known_ranges_are_cut_as_in_numpy() -> None:
-    for key in (slice(2, 99), slice(5, 2), slice(-99, 2), slice(9, 9), slice(1, 3, -1), slice(None, None, -7)):
+    for key in (
+        slice(2, 99),
+        slice(5, 2),
+        slice(-99, 2),
+        slice(9, 9),
+        slice(1, 3, -1),
+        slice(None, None, -7),
+    ):
         agree(lambda x, key=key: x[key], lambda x, key=key: x[key], False, x=X)
 
 

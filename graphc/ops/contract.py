@@ -6,7 +6,7 @@ The adjoint of a contraction is the same index expression with operand and resul
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from string import ascii_letters
 from typing import Any
 
@@ -14,13 +14,12 @@ import numpy as np
 
 from graphc import registry
 from graphc.errors import DTypeError, ShapeError
-from graphc.graph import Handle, call, meet
 from graphc.loops import Axis, Expr, Load, Loop
 from graphc.loops import call as fn
-from graphc.ops.rules import function, reshaped, total, wants
+from graphc.ops.rules import reshaped, total, wants
 from graphc.registry import Application, Op, Params, Sample
-from graphc.size import dim_evaluate, dim_symbols, symbol
-from graphc.types import Checks, Dim, DType, Type, definitely_unequal, normalise_axis, product, shape_text
+from graphc.size import symbol
+from graphc.types import Checks, Dim, DType, Type
 
 _N = symbol("N")
 
@@ -31,9 +30,13 @@ def letters_of(spec: str) -> tuple[list[str], str]:
     """The index letters of the operands and of the result; raises ``ShapeError`` for a text of another form."""
     left, arrow, out = spec.partition("->") if isinstance(spec, str) else ("", "", "")  # pyright: ignore[reportUnnecessaryIsInstance]
     inputs = left.split(",")
-    valid = arrow and all(set(word) <= set(ascii_letters) and len(set(word)) == len(word) for word in (*inputs, out))
+    valid = arrow and all(
+        set(word) <= set(ascii_letters) and len(set(word)) == len(word) for word in (*inputs, out)
+    )
     if not valid or not set(out) <= set(left):
-        raise ShapeError(f"spec {spec!r} is not of the form 'ab,bc->ac' with no letter twice in one operand; write it so")
+        raise ShapeError(
+            f"spec {spec!r} is not of the form 'ab,bc->ac' with no letter twice in one operand; write it so"
+        )
     return inputs, out
 
 
@@ -43,7 +46,9 @@ def canonical(inputs: Sequence[Sequence[Any]], out: Sequence[Any]) -> str:
     for index in itertools.chain(*inputs, out):
         if index not in names:
             if len(names) == len(ascii_letters):
-                raise ShapeError(f"a contraction has more than {len(ascii_letters)} indices; contract fewer axes at once")
+                raise ShapeError(
+                    f"a contraction has more than {len(ascii_letters)} indices; contract fewer axes at once"
+                )
             names[index] = ascii_letters[len(names)]
     words = ["".join(names[i] for i in word) for word in (*inputs, out)]
     return f"{','.join(words[:-1])}->{words[-1]}"
@@ -53,7 +58,9 @@ def _sizes(types: Sequence[Type], inputs: Sequence[str], checks: Checks) -> dict
     sizes: dict[str, Dim] = {}
     for position, (kind, word) in enumerate(zip(types, inputs, strict=True)):
         if len(word) != kind.rank:
-            raise ShapeError(f"operand {position} has rank {kind.rank} and its index {word!r} {len(word)} letters; make them equal")
+            raise ShapeError(
+                f"operand {position} has rank {kind.rank} and its index {word!r} {len(word)} letters; make them equal"
+            )
         for letter, dim in zip(word, kind.shape, strict=True):
             sizes[letter] = checks.equal(sizes[letter], dim, f"index {letter!r}") if letter in sizes else dim
     return sizes
@@ -62,7 +69,9 @@ def _sizes(types: Sequence[Type], inputs: Sequence[str], checks: Checks) -> dict
 def _infer(checks: Checks, types: Sequence[Type], params: Params) -> Type:
     inputs, out = letters_of(params["spec"])
     if len(inputs) != len(types) or not 1 <= len(types) <= 2:
-        raise ShapeError(f"spec {params['spec']!r} is for {len(inputs)} operands and {len(types)} are given; give one or two")
+        raise ShapeError(
+            f"spec {params['spec']!r} is for {len(inputs)} operands and {len(types)} are given; give one or two"
+        )
     if len({t.dtype for t in types}) > 1 or types[0].dtype is DType.BOOL:
         listed = " and ".join(str(t.dtype) for t in types)
         raise DTypeError(f"operands are {listed}; cast them to one number dtype with gc.cast")
@@ -82,14 +91,18 @@ def _loops(types: Sequence[Type], kind: Type, params: Params) -> tuple[Loop, ...
     loads = [Load(k, tuple(axis[i] for i in word), kind.dtype) for k, word in enumerate(inputs)]
     expr = loads[0] if len(loads) == 1 else fn("mul", *loads)
     reduce = tuple(sizes[letter] for letter in summed)
-    return (Loop(axes=kind.shape, reduce=reduce, expr=expr, combine="add" if summed else "", dtype=kind.dtype),)
+    return (
+        Loop(axes=kind.shape, reduce=reduce, expr=expr, combine="add" if summed else "", dtype=kind.dtype),
+    )
 
 
 def _adjoint(b: Any, app: Application, position: int, cotangent: Any) -> Any:
     """Operand and result exchanged; an index that only this operand has was summed, so its adjoint repeats."""
     inputs, out = letters_of(app.params["spec"])
     mine, shape = inputs[position], app.operands[position].shape
-    others = [(word, o) for k, (word, o) in enumerate(zip(inputs, app.operands, strict=True)) if k != position]
+    others = [
+        (word, o) for k, (word, o) in enumerate(zip(inputs, app.operands, strict=True)) if k != position
+    ]
     known = set(out).union(*(word for word, _ in others))
     found = [letter for letter in mine if letter in known]
     spec = canonical([out, *(word for word, _ in others)], found)
@@ -118,8 +131,15 @@ def _batch(b: Any, app: Application, batched: Sequence[bool]) -> Any:
     return b("einsum", *app.operands, spec=canonical(words, ["batch", *out]))
 
 
-_MATRIX = {"ab,bc->ac": "{0} @ {1}", "ab,cb->ac": "{0} @ {1}.T", "ab,ac->bc": "{0}.T @ {1}", "ab,b->a": "{0} @ {1}", "a,ab->b": "{0} @ {1}",
-           "a,a->": "dot({0}, {1})", "a,b->ab": "outer({0}, {1})"}  # fmt: skip
+_MATRIX = {
+    "ab,bc->ac": "{0} @ {1}",
+    "ab,cb->ac": "{0} @ {1}.T",
+    "ab,ac->bc": "{0}.T @ {1}",
+    "ab,b->a": "{0} @ {1}",
+    "a,ab->b": "{0} @ {1}",
+    "a,a->": "dot({0}, {1})",
+    "a,b->ab": "outer({0}, {1})",
+}
 
 
 def _label(texts: Sequence[str], params: Params) -> str:
@@ -144,233 +164,40 @@ def _partial_label(app: Application, position: int) -> str:
 
 
 _CASES: list[tuple[str, tuple[tuple[Dim, ...], ...]]] = [
-    ("ab,bc->ac", ((_N, 3), (3, 4))), ("ab,cb->ac", ((2, 3), (4, 3))), ("ab,ac->bc", ((_N, 2), (_N, 3))), ("abc,acd->abd", ((2, 3, 4), (2, 4, 5))),
-    ("a,a->", ((4,), (4,))), ("a,b->ab", ((3,), (2,))), ("ab,b->a", ((2, 3), (3,))), ("a,->a", ((3,), ())), (",->", ((), ())),
-    ("ab,ab->ab", ((2, 3), (2, 3))), ("ab,c->c", ((2, 3), (4,))), ("ab,bc->", ((2, 3), (3, 2))), ("abc->ca", ((2, 3, 4),)), ("ab->", ((_N, 3),)),
-    ("a->a", ((3,),)), ("->", ((),)), ("ab,bc->ac", ((2, 0), (0, 3))), ("ab,bc->ac", ((0, 2), (2, 3))), ("ab,bc->ac", ((1, 1), (1, 1))),
-]  # fmt: skip
+    ("ab,bc->ac", ((_N, 3), (3, 4))),
+    ("ab,cb->ac", ((2, 3), (4, 3))),
+    ("ab,ac->bc", ((_N, 2), (_N, 3))),
+    ("abc,acd->abd", ((2, 3, 4), (2, 4, 5))),
+    ("a,a->", ((4,), (4,))),
+    ("a,b->ab", ((3,), (2,))),
+    ("ab,b->a", ((2, 3), (3,))),
+    ("a,->a", ((3,), ())),
+    (",->", ((), ())),
+    ("ab,ab->ab", ((2, 3), (2, 3))),
+    ("ab,c->c", ((2, 3), (4,))),
+    ("ab,bc->", ((2, 3), (3, 2))),
+    ("abc->ca", ((2, 3, 4),)),
+    ("ab->", ((_N, 3),)),
+    ("a->a", ((3,),)),
+    ("->", ((),)),
+    ("ab,bc->ac", ((2, 0), (0, 3))),
+    ("ab,bc->ac", ((0, 2), (2, 3))),
+    ("ab,bc->ac", ((1, 1), (1, 1))),
+]
 
-registry.register(Op(
-    name="einsum", infer=_infer, reference=_reference, loops=_loops, vjp=_vjp, jvp=_jvp, batch=_batch, label=_label, latex=_latex,
-    partial_label=_partial_label, samples=tuple(Sample(shapes=s, params={"spec": spec}) for spec, s in _CASES),
-    doc="Sum of products over the indices that the result lacks."))  # fmt: skip
-
-# ------------------------------------------------------------------------------- contraction of many operands
-
-Word = tuple[Any, ...]  # index names, one an axis; matmul and einsum use letters and positions
-Term = tuple[Handle, Word]
-
-
-def contract(terms: Sequence[Term], out: Word, loose: frozenset[Any] = frozenset()) -> Handle:
-    """The einsum of any number of operands, two at a time along a cheap path; ``loose`` indices broadcast size 1."""
-    rest = [_narrowed(_diagonal(term), terms, loose) for term in terms]
-    rest = [_summed(term, [*rest[:k], *rest[k + 1 :]], out) for k, term in enumerate(rest)]
-    while len(rest) > 1:
-        left, right = _cheapest(rest, out)
-        others = [term for k, term in enumerate(rest) if k not in (left, right)]
-        rest = [*others, _pair(rest[left], rest[right], others, out)]
-    value, word = rest[0]
-    perm = tuple(word.index(i) for i in out)
-    return value if perm == tuple(range(len(perm))) else call("transpose", value, perm)
-
-
-def _diagonal(term: Term) -> Term:
-    """An index that stands twice in one operand: elements off the diagonal are dropped, then summed away."""
-    value, word = term
-    for index in dict.fromkeys(word):
-        while word.count(index) > 1:
-            first, second = [k for k, i in enumerate(word) if i == index][:2]
-            value = call("sum", call("where", _eye(value, first, second), value, 0), axis=second)
-            word = (*word[:second], *word[second + 1 :])
-    return value, word
-
-
-def _eye(value: Handle, first: int, second: int) -> Handle:
-    """Where the indices of axes ``first`` and ``second`` agree."""
-    Checks().equal(value.shape[first], value.shape[second], "an index that stands twice")
-    index = value.graph.add("arange", (), size=value.shape[second], dtype="int64")
-    size = value.shape[second]
-    ones = [1] * value.ndim
-    rows, columns = list[Dim](ones), list[Dim](ones)
-    rows[first] = columns[second] = size
-    return call("eq", call("reshape", index, tuple(rows)), call("reshape", index, tuple(columns)))
-
-
-def _narrowed(term: Term, terms: Sequence[Term], loose: frozenset[Any]) -> Term:
-    """The operand without its axes of size 1 whose loose index is wider elsewhere."""
-    value, word = term
-    wide = {i for v, w in terms for i, d in zip(w, v.shape, strict=True) if i in loose and d != 1}
-    drop = [k for k, i in enumerate(word) if i in wide and value.shape[k] == 1]
-    if not drop:
-        return term
-    shape = tuple(d for k, d in enumerate(value.shape) if k not in drop)
-    return call("reshape", value, shape), tuple(i for k, i in enumerate(word) if k not in drop)
-
-
-def _summed(term: Term, others: Sequence[Term], out: Word) -> Term:
-    """The operand summed over the indices that nothing else has."""
-    value, word = term
-    elsewhere = set(out).union(*(w for _, w in others))
-    alone = tuple(k for k, i in enumerate(word) if i not in elsewhere)
-    return (call("sum", value, axis=alone), tuple(i for i in word if i in elsewhere)) if alone else term
-
-
-def _kept(left: Word, right: Word, others: Sequence[Term], out: Word) -> Word:
-    needed = set(out).union(*(word for _, word in others))
-    return tuple(i for i in dict.fromkeys((*left, *right)) if i in needed)
-
-
-def _pair(left: Term, right: Term, others: Sequence[Term], out: Word) -> Term:
-    word = _kept(left[1], right[1], others, out) if others else out
-    spec = canonical((left[1], right[1]), word)
-    return left[0].graph.add("einsum", (left[0], right[0]), spec=spec), word
-
-
-_TYPICAL = 64  # stands for a size that is not known, when paths are compared
-
-
-def _cheapest(terms: Sequence[Term], out: Word) -> tuple[int, int]:
-    """The pair whose contraction takes the fewest multiplications, the first of equals."""
-    sizes: Mapping[Any, Dim] = {i: d for value, word in terms for i, d in zip(word, value.shape, strict=True)}
-
-    def cost(pair: tuple[int, int]) -> int:
-        work = product(sizes[i] for i in {*terms[pair[0]][1], *terms[pair[1]][1]})
-        return dim_evaluate(work, dict.fromkeys(dim_symbols(work), _TYPICAL))
-
-    return min(itertools.combinations(range(len(terms)), 2), key=cost)
-
-
-# ---------------------------------------------------------------------------------------- user functions
-
-
-def _operands(op: str, values: Sequence[Any]) -> list[Handle]:
-    """``values`` as nodes of one number dtype; booleans count as int64."""
-    handles = meet(op, values)
-    return [call("cast", h, "int64") for h in handles] if handles[0].dtype is DType.BOOL else handles
-
-
-@function
-def einsum(spec: str, *operands: Any) -> Handle:
-    """Sum of products over index letters, as NumPy's ``einsum``: several operands, diagonals, ellipses, no arrow.
-
-    Raises ``ShapeError`` when the letters do not fit the operands.
-
-    >>> import graphc as gc
-    >>> g = gc.Graph()
-    >>> x, w = g.input("x", ("N", 3)), g.input("w", (3, 4))
-    >>> print(gc.einsum("ij,jk->ik", x, w).type)
-    f32[N,4]
-    """
-    handles = _operands("einsum", operands)
-    inputs, out = _parsed(spec, [h.ndim for h in handles])
-    for position, (handle, word) in enumerate(zip(handles, inputs, strict=True)):
-        if len(word) != handle.ndim:
-            raise ShapeError(f"operand {position} has shape {shape_text(handle.shape)} and {len(word)} letters in {spec!r}; give one letter an axis")
-    loose = frozenset(i for word in inputs for i in word if isinstance(i, int))
-    return contract(list(zip(handles, inputs, strict=True)), out, loose)
-
-
-def _parsed(spec: str, ranks: Sequence[int]) -> tuple[list[Word], Word]:
-    """Letters by operand and of the result; an axis under an ellipsis is named by its place from the right."""
-    left, arrow, right = str(spec).replace(" ", "").partition("->")
-    texts = left.split(",")
-    if len(texts) != len(ranks):
-        raise ShapeError(f"spec {spec!r} is for {len(texts)} operands and {len(ranks)} are given; give one index text an operand")
-    inputs = [_word(spec, text, rank) for text, rank in zip(texts, ranks, strict=True)]
-    dots = tuple(sorted({i for word in inputs for i in word if isinstance(i, int)}))
-    return inputs, _result(spec, right, dots, inputs) if arrow else _implied(inputs, dots)
-
-
-def _word(spec: str, text: str, rank: int) -> Word:
-    head, dots, tail = text.partition("...")
-    if not all(c in ascii_letters for c in head + tail):
-        raise ShapeError(f"spec {spec!r} holds a character that is not a letter; write for example 'ij,jk->ik'")
-    hidden = max(rank - len(head) - len(tail), 0) if dots else 0
-    return (*head, *range(-hidden, 0), *tail)
-
-
-def _result(spec: str, text: str, dots: Word, inputs: Sequence[Word]) -> Word:
-    head, found, tail = text.partition("...")
-    if dots and not found:
-        raise ShapeError(f"spec {spec!r} has an ellipsis that its result {text!r} lacks; write ... there too")
-    out = (*head, *(dots if found else ()), *tail)
-    unknown = [i for i in out if not any(i in word for word in inputs)]
-    if unknown or len(set(out)) != len(out):
-        raise ShapeError(f"result {text!r} of spec {spec!r} repeats or invents a letter; use letters of the operands once each")
-    return out
-
-
-def _implied(inputs: Sequence[Word], dots: Word) -> Word:
-    letters = [i for word in inputs for i in word if isinstance(i, str)]
-    return (*dots, *sorted(i for i in set(letters) if letters.count(i) == 1))
-
-
-@function
-def matmul(a: Any, b: Any) -> Handle:
-    """Matrix product by NumPy's rules: leading axes are batches and broadcast, a vector is a row or a column.
-
-    Raises ``ShapeError`` for operands without axes and for inner sizes that differ.
-    """
-    left, right = _operands("matmul", (a, b))
-    _check_matrices(left, right)
-    batches = (tuple(range(-max(left.ndim - 2, 0), 0)), tuple(range(-max(right.ndim - 2, 0), 0)))
-    rows: Word = ("row",) if left.ndim > 1 else ()
-    columns: Word = ("column",) if right.ndim > 1 else ()
-    lead = max(batches, key=len)
-    terms = [(left, (*batches[0], *rows, "inner")), (right, (*batches[1], "inner", *columns))]
-    return contract(terms, (*lead, *rows, *columns), frozenset(lead))
-
-
-def _check_matrices(left: Handle, right: Handle) -> None:
-    shapes = f"shapes {shape_text(left.shape)} and {shape_text(right.shape)}"
-    if not left.ndim or not right.ndim:
-        raise ShapeError(f"{shapes}: a value without axes has no matrix product; use *")
-    inner = left.shape[-1], right.shape[-2 if right.ndim > 1 else -1]
-    if definitely_unequal(*inner):
-        raise ShapeError(f"{shapes} do not fit: inner sizes {inner[0]} and {inner[1]} differ; make them equal or transpose one")
-
-
-@function
-def dot(a: Any, b: Any) -> Handle:
-    """NumPy's ``dot``: the sum over the last axis of ``a`` and the last but one (or only) axis of ``b``."""
-    left, right = _operands("dot", (a, b))
-    if not left.ndim or not right.ndim:
-        return left * right
-    _check_matrices(left, right)
-    return tensordot(left, right, ((left.ndim - 1,), (max(right.ndim - 2, 0),)))
-
-
-@function
-def outer(a: Any, b: Any) -> Handle:
-    """The products of all elements of ``a`` with all of ``b``, both flattened: shape (a.size, b.size)."""
-    left, right = (call("ravel", h) for h in _operands("outer", (a, b)))
-    return contract([(left, ("i",)), (right, ("j",))], ("i", "j"))
-
-
-@function
-def tensordot(a: Any, b: Any, axes: Any = 2) -> Handle:
-    """Sum over ``axes``: an int (that many last of ``a`` with first of ``b``) or a pair of axes or sequences of axes."""
-    left, right = _operands("tensordot", (a, b))
-    pairs = _axis_pairs(left, right, axes)
-    first: list[Any] = [("a", k) for k in range(left.ndim)]
-    second: list[Any] = [("b", k) for k in range(right.ndim)]
-    for mine, yours in pairs:
-        second[yours] = first[mine]
-        if definitely_unequal(left.shape[mine], right.shape[yours]):
-            raise ShapeError(
-                f"axis {mine} of {shape_text(left.shape)} and axis {yours} of {shape_text(right.shape)} are summed together "
-                "and their sizes differ; choose axes of equal size"
-            )
-    out = tuple(i for i in (*first, *second) if not (i in first and i in second))
-    return contract([(left, tuple(first)), (right, tuple(second))], out)
-
-
-def _axis_pairs(left: Handle, right: Handle, axes: Any) -> list[tuple[int, int]]:
-    if isinstance(axes, int):
-        if not 0 <= axes <= min(left.ndim, right.ndim):
-            raise ShapeError(f"axes={axes} is out of range for ranks {left.ndim} and {right.ndim}; give 0 to {min(left.ndim, right.ndim)}")
-        return [(left.ndim - axes + k, k) for k in range(axes)]
-    mine, yours = ([a] if isinstance(a, int) else list(a) for a in axes)
-    if len(mine) != len(yours):
-        raise ShapeError(f"axes {tuple(mine)} and {tuple(yours)} differ in number; give pairs")
-    return [(normalise_axis(m, left.ndim), normalise_axis(y, right.ndim)) for m, y in zip(mine, yours, strict=True)]
+registry.register(
+    Op(
+        name="einsum",
+        infer=_infer,
+        reference=_reference,
+        loops=_loops,
+        vjp=_vjp,
+        jvp=_jvp,
+        batch=_batch,
+        label=_label,
+        latex=_latex,
+        partial_label=_partial_label,
+        samples=tuple(Sample(shapes=s, params={"spec": spec}) for spec, s in _CASES),
+        doc="Sum of products over the indices that the result lacks.",
+    )
+)

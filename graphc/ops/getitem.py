@@ -11,7 +11,7 @@ import numpy as np
 
 from graphc.errors import DTypeError, ShapeError
 from graphc.graph import Graph, Handle, call
-from graphc.ops.index import index_node
+from graphc.ops.gathering import index_node
 from graphc.ops.rules import function, node
 from graphc.size import Size
 from graphc.types import Checks, Dim, DType, Shape, product, shape_text
@@ -61,11 +61,15 @@ def _items(shape: Shape, key: Sequence[Any]) -> list[_Item]:
     dots = [k for k, entry in enumerate(key) if isinstance(entry, EllipsisType)]
     used = sum(entry is not None and not isinstance(entry, EllipsisType) for entry in key)
     if len(dots) > 1 or used > len(shape):
-        raise ShapeError(f"{used} entries and {len(dots)} ellipses do not fit shape {shape_text(shape)}; give at most {len(shape)} and one")
+        raise ShapeError(
+            f"{used} entries and {len(dots)} ellipses do not fit shape {shape_text(shape)}; give at most {len(shape)} and one"
+        )
     at = dots[0] if dots else len(key)
     full = [slice(None)] * (len(shape) - used)
     axes = iter(range(len(shape)))
-    return [_Item(e) if e is None else _Item(_checked(e), next(axes)) for e in (*key[:at], *full, *key[at + 1 :])]
+    return [
+        _Item(e) if e is None else _Item(_checked(e), next(axes)) for e in (*key[:at], *full, *key[at + 1 :])
+    ]
 
 
 def _checked(entry: Any) -> Any:
@@ -111,12 +115,21 @@ def _position(entry: Any, size: Dim, axis: int) -> tuple[Dim, Dim, int]:
 
 
 def _from_front(bound: Any, size: Dim) -> Dim:
-    return size + int(bound) if isinstance(bound, (int, np.integer)) and bound < 0 else bound if isinstance(bound, Size) else int(bound)
+    return (
+        size + int(bound)
+        if isinstance(bound, (int, np.integer)) and bound < 0
+        else bound
+        if isinstance(bound, Size)
+        else int(bound)
+    )
 
 
 def _symbolic_span(entry: slice, size: Dim, step: int) -> tuple[Dim, Dim, int]:
     defaults: tuple[Dim, Dim] = (0, size) if step > 0 else (size - 1, -1)
-    start, stop = (d if b is None else _from_front(b, size) for b, d in zip((entry.start, entry.stop), defaults, strict=True))
+    start, stop = (
+        d if b is None else _from_front(b, size)
+        for b, d in zip((entry.start, entry.stop), defaults, strict=True)
+    )
     return start, stop, step
 
 
@@ -215,5 +228,3 @@ def _counts(i: Handle, size: Dim) -> bool:
 def _inside(i: Handle, size: Dim) -> list[Handle]:
     known = i.node.is_const and isinstance(size, int)
     return [] if known or _counts(i, size) else [i >= 0, i < _value(i.graph, size)]
-
-

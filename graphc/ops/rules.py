@@ -9,12 +9,28 @@ from typing import Any, ParamSpec, TypeVar
 from graphc.errors import DTypeError, GraphcError, GraphError, ShapeError
 from graphc.graph import Graph, Handle, graph_of, meet, public
 from graphc.graph.node import user_line
-from graphc.loops import Axis, Const, Expr, Extent, call
+from graphc.loops import Axis, Const, Expr, Extent, Loop, call
 from graphc.registry import Application, Params
-from graphc.types import Checks, Dim, DType, Shape, Type, known_nonnegative, normalise_axes, normalise_axis, shape_text
+from graphc.types import (
+    Checks,
+    Dim,
+    DType,
+    Shape,
+    Type,
+    known_nonnegative,
+    normalise_axes,
+    normalise_axis,
+    shape_text,
+)
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Infer = Callable[[Checks, Sequence[Type], Params], Type]
+Loops = Callable[[Sequence[Type], Type, Params], tuple[Loop, ...]]
+Vjp = Callable[[Any, Application, Any], Sequence[Any]]
+Jvp = Callable[[Any, Application, Sequence[Any]], Any]
+Batch = Callable[[Any, Application, Sequence[bool]], Any]
+Text = Callable[[Sequence[str], Params], str]
 
 # ------------------------------------------------------------------------------------------ user functions
 
@@ -73,7 +89,9 @@ def expect(types: Sequence[Type], count: int, params: Params, *names: str) -> No
 def checked_axes(axes: Any, rank: int) -> tuple[int, ...]:
     """``axes`` of a node: distinct, counted from 0, ascending."""
     if axes is None or axes != normalise_axes(axes, rank):
-        raise ShapeError(f"axes {axes} of a node must be a tuple, ascending and counted from 0; give {normalise_axes(axes, rank)}")
+        raise ShapeError(
+            f"axes {axes} of a node must be a tuple, ascending and counted from 0; give {normalise_axes(axes, rank)}"
+        )
     return axes
 
 
@@ -184,7 +202,10 @@ def batch_size(app: Application, batched: Sequence[bool]) -> Dim:
 def everywhere(b: Any, app: Application, batched: Sequence[bool]) -> list[Any]:
     """The operands with the batch axis in all of them: the others are repeated along it."""
     size = batch_size(app, batched)
-    return [o if flag else b("broadcast_to", o, shape=(size, *o.shape)) for o, flag in zip(app.operands, batched, strict=True)]
+    return [
+        o if flag else b("broadcast_to", o, shape=(size, *o.shape))
+        for o, flag in zip(app.operands, batched, strict=True)
+    ]
 
 
 def moved(b: Any, value: Any, perm: Sequence[int]) -> Any:

@@ -12,7 +12,18 @@ from graphc.errors import GraphError, ShapeError
 from graphc.graph import Handle, call, lift, meet
 from graphc.ops.rules import function, node
 from graphc.size import Size, is_divisible
-from graphc.types import Checks, Dim, DType, Shape, as_dim, as_shape, normalise_axes, normalise_axis, product, shape_text
+from graphc.types import (
+    Checks,
+    Dim,
+    DType,
+    Shape,
+    as_dim,
+    as_shape,
+    normalise_axes,
+    normalise_axis,
+    product,
+    shape_text,
+)
 
 
 @function
@@ -54,7 +65,9 @@ def _left(old: Shape, known: Shape, given: Sequence[Any]) -> Dim:
     if rest == 0:
         raise ShapeError(f"shape {shape_text(given)} has size 0, which leaves -1 open; give that size")
     if isinstance(total, int) and isinstance(rest, int) and not is_divisible(total, rest):
-        raise ShapeError(f"{total} elements of {shape_text(old)} do not divide into {shape_text(given)}; give sizes whose product divides {total}")
+        raise ShapeError(
+            f"{total} elements of {shape_text(old)} do not divide into {shape_text(given)}; give sizes whose product divides {total}"
+        )
     return total // rest
 
 
@@ -81,10 +94,13 @@ def moveaxis(x: Any, source: Any, destination: Any) -> Handle:
     """``x`` with axes ``source`` moved to the places ``destination`` (ints or sequences); the others keep their order."""
     x = node("moveaxis", x)
     origins, targets = (
-        [normalise_axis(a, x.ndim) for a in (axes if isinstance(axes, (tuple, list)) else (axes,))] for axes in (source, destination)
+        [normalise_axis(a, x.ndim) for a in (axes if isinstance(axes, (tuple, list)) else (axes,))]
+        for axes in (source, destination)
     )
     if len(set(origins)) != len(origins) or len(set(targets)) != len(targets) or len(origins) != len(targets):
-        raise ShapeError(f"source {source} and destination {destination} do not pair up; give as many axes in both, each once")
+        raise ShapeError(
+            f"source {source} and destination {destination} do not pair up; give as many axes in both, each once"
+        )
     order = [k for k in range(x.ndim) if k not in origins]
     for target, origin in sorted(zip(targets, origins, strict=True)):
         order.insert(target, origin)
@@ -105,7 +121,9 @@ def squeeze(x: Any, axis: Any = None) -> Handle:
     axes = tuple(k for k, d in enumerate(x.shape) if d == 1) if axis is None else normalise_axes(axis, x.ndim)
     for k in axes:
         if x.shape[k] != 1:
-            raise ShapeError(f"axis {k} of {shape_text(x.shape)} has size {x.shape[k]}, not 1; squeeze axes of size 1")
+            raise ShapeError(
+                f"axis {k} of {shape_text(x.shape)} has size {x.shape[k]}, not 1; squeeze axes of size 1"
+            )
     return reshape(x, tuple(d for k, d in enumerate(x.shape) if k not in axes))
 
 
@@ -133,7 +151,9 @@ def pad(x: Any, pad_width: Any, constant_values: float = 0) -> Handle:
     pairs = _pairs(pad_width, x.ndim)
     low, high = tuple(p[0] for p in pairs), tuple(p[1] for p in pairs)
     value = x.dtype.numpy.type(constant_values).item()
-    return x.graph.add("pad", (x,), low=low, high=high, value=value) if any(d != 0 for d in (*low, *high)) else x
+    return (
+        x.graph.add("pad", (x,), low=low, high=high, value=value) if any(d != 0 for d in (*low, *high)) else x
+    )
 
 
 def _pairs(width: Any, rank: int) -> list[tuple[Dim, Dim]]:
@@ -145,7 +165,9 @@ def _pairs(width: Any, rank: int) -> list[tuple[Dim, Dim]]:
     if len(items) == 1:
         items *= rank
     if len(items) != rank or not all(isinstance(i, tuple) and len(i) == 2 for i in items):  # pyright: ignore[reportUnknownArgumentType]
-        raise ShapeError(f"pad_width {width} does not fit rank {rank}; give a number, a pair, or {rank} pairs")
+        raise ShapeError(
+            f"pad_width {width} does not fit rank {rank}; give a number, a pair, or {rank} pairs"
+        )
     return [(as_dim(a), as_dim(o)) for a, o in items]  # pyright: ignore[reportGeneralTypeIssues, reportUnknownArgumentType]
 
 
@@ -183,7 +205,9 @@ def _cuts(size: Dim, parts: Any) -> list[Dim]:
     if not isinstance(parts, (int, np.integer)):
         return [0, *(as_dim(p) for p in parts), size]
     if parts < 1 or not is_divisible(size, int(parts)):
-        raise ShapeError(f"size {size} does not divide into {parts} equal parts; give the positions of the cuts")
+        raise ShapeError(
+            f"size {size} does not divide into {parts} equal parts; give the positions of the cuts"
+        )
     return [k * (size // int(parts)) for k in range(int(parts) + 1)]
 
 
@@ -214,7 +238,7 @@ def ones_like(x: Any, dtype: Any = None) -> Handle:
 
 
 @function
-def phase(train: Any, eval: Any) -> Handle:  # noqa: A002 - the name of the mode
+def phase(train: Any, eval: Any) -> Handle:
     """``train`` in programs compiled with mode="train", ``eval`` with mode="eval"; both are broadcast to one shape."""
     first, second = meet("phase", (train, eval))
     shape = Checks().broadcast([first.shape, second.shape])
@@ -240,5 +264,3 @@ def tril(x: Any, k: int = 0) -> Handle:
 def triu(x: Any, k: int = 0) -> Handle:
     """``x`` with zeros below diagonal ``k`` of its last two axes."""
     return _triangle("triu", x, k, "le")
-
-

@@ -12,7 +12,18 @@ from graphc import registry
 from graphc.errors import DTypeError, GraphError, ShapeError
 from graphc.loops import Axis, Const, Expr, Load, Loop, call, identity
 from graphc.ops.layout import move, samples
-from graphc.ops.rules import at_least, checked_axis, everywhere, expect, extent, minus, per_axis, plus, times, wants
+from graphc.ops.rules import (
+    at_least,
+    checked_axis,
+    everywhere,
+    expect,
+    extent,
+    minus,
+    per_axis,
+    plus,
+    times,
+    wants,
+)
 from graphc.registry import Application, Op, Params, Sample
 from graphc.size import symbol
 from graphc.types import Checks, Dim, DType, Type, shape_text
@@ -52,7 +63,10 @@ def _slice_reference(x: Any, params: Params, shape: Any) -> Any:
 
 
 def _slice_load(x: Type, kind: Type, params: Params) -> Expr:
-    index = (plus(times(Axis(k), step), start) for k, (start, step) in enumerate(zip(params["start"], params["step"], strict=True)))
+    index = (
+        plus(times(Axis(k), step), start)
+        for k, (start, step) in enumerate(zip(params["start"], params["step"], strict=True))
+    )
     return Load(0, tuple(index), x.dtype)
 
 
@@ -81,10 +95,27 @@ def _span(*spans: tuple[Any, Any, int]) -> dict[str, Any]:
 
 
 move(
-    "slice", _slice_infer, _slice_reference, _slice_load, vjp=_slice_vjp, batch=_slice_batch, label=_slice_label,
-    samples=samples(((), _span()), ((5,), _span((1, 4, 1))), ((5,), _span((0, 5, 2))), ((5,), _span((4, -1, -1))), ((6,), _span((5, 0, -2))), ((5,), _span((2, 2, 1))),
-                     ((_N, 4), _span((0, _N, 1), (1, 3, 1))), ((_N, 4), _span((_N - 1, -1, -1), (0, 4, 3))), ((0, 3), _span((0, 0, 1), (0, 3, 2))), ((1,), _span((0, 1, 1)))),
-    doc="A range of each axis; stop lies one step past the last element, -1 where a negative step runs to the front.")  # fmt: skip
+    "slice",
+    _slice_infer,
+    _slice_reference,
+    _slice_load,
+    vjp=_slice_vjp,
+    batch=_slice_batch,
+    label=_slice_label,
+    samples=samples(
+        ((), _span()),
+        ((5,), _span((1, 4, 1))),
+        ((5,), _span((0, 5, 2))),
+        ((5,), _span((4, -1, -1))),
+        ((6,), _span((5, 0, -2))),
+        ((5,), _span((2, 2, 1))),
+        ((_N, 4), _span((0, _N, 1), (1, 3, 1))),
+        ((_N, 4), _span((_N - 1, -1, -1), (0, 4, 3))),
+        ((0, 3), _span((0, 0, 1), (0, 3, 2))),
+        ((1,), _span((0, 1, 1))),
+    ),
+    doc="A range of each axis; stop lies one step past the last element, -1 where a negative step runs to the front.",
+)
 
 
 def _place_infer(checks: Checks, types: Sequence[Type], params: Params) -> Type:
@@ -96,7 +127,10 @@ def _place_infer(checks: Checks, types: Sequence[Type], params: Params) -> Type:
 
 def _place_reference(x: Any, params: Params, shape: Any) -> Any:
     result = np.zeros(shape, x.dtype)
-    rows = [start + step * np.arange(count) for start, step, count in zip(params["start"], params["step"], x.shape, strict=True)]
+    rows = [
+        start + step * np.arange(count)
+        for start, step, count in zip(params["start"], params["step"], x.shape, strict=True)
+    ]
     result[np.ix_(*rows)] = x
     return result
 
@@ -109,7 +143,11 @@ def _place_load(x: Type, kind: Type, params: Params) -> Expr:
         offset = plus(Axis(k), -start) if step > 0 else minus(start, Axis(k))
         position = offset if abs(step) == 1 else call("floordiv", offset, extent(abs(step)))
         index.append(position)
-        inside += [] if abs(step) == 1 else [call("eq", call("mod", offset, extent(abs(step))), Const(0, DType.I64))]
+        inside += (
+            []
+            if abs(step) == 1
+            else [call("eq", call("mod", offset, extent(abs(step))), Const(0, DType.I64))]
+        )
         inside += [call("ge", offset, Const(0, DType.I64)), call("lt", position, extent(x.shape[k]))]
     return guarded(inside, Load(0, tuple(index), x.dtype), _zero(x.dtype))
 
@@ -145,10 +183,23 @@ def _placed(start: tuple[Any, ...], step: tuple[int, ...], shape: tuple[Any, ...
 
 
 move(
-    "place", _place_infer, _place_reference, _place_load, vjp=_place_vjp, batch=_place_batch,
-    samples=samples(((), _placed((), (), ())), ((3,), _placed((1,), (2,), (7,))), ((3,), _placed((2,), (-1,), (3,))), ((2,), _placed((4,), (-3,), (6,))),
-                     ((_N, 2), _placed((_N - 1, 0), (-1, 3), (_N, 5))), ((0,), _placed((0,), (2,), (3,))), ((1, 2), _placed((0, 1), (1, 1), (1, 4)))),
-    doc="Zeros with the value at start, start + step ... of each axis: the adjoint of slice.")  # fmt: skip
+    "place",
+    _place_infer,
+    _place_reference,
+    _place_load,
+    vjp=_place_vjp,
+    batch=_place_batch,
+    samples=samples(
+        ((), _placed((), (), ())),
+        ((3,), _placed((1,), (2,), (7,))),
+        ((3,), _placed((2,), (-1,), (3,))),
+        ((2,), _placed((4,), (-3,), (6,))),
+        ((_N, 2), _placed((_N - 1, 0), (-1, 3), (_N, 5))),
+        ((0,), _placed((0,), (2,), (3,))),
+        ((1, 2), _placed((0, 1), (1, 1), (1, 4))),
+    ),
+    doc="Zeros with the value at start, start + step ... of each axis: the adjoint of slice.",
+)
 
 # ---------------------------------------------------------------------------------------------------- pad
 
@@ -174,7 +225,9 @@ def _pad_load(x: Type, kind: Type, params: Params) -> Expr:
         inside += [] if low == 0 else [call("ge", Axis(k), extent(low))]
         inside += [] if high == 0 else [call("lt", Axis(k), extent(low + x.shape[k]))]
     index = tuple(plus(Axis(k), -low) for k, low in enumerate(params["low"]))
-    return guarded(inside, Load(0, index, x.dtype), Const(x.dtype.numpy.type(params["value"]).item(), x.dtype))
+    return guarded(
+        inside, Load(0, index, x.dtype), Const(x.dtype.numpy.type(params["value"]).item(), x.dtype)
+    )
 
 
 def _pad_vjp(b: Any, app: Application, cotangent: Any) -> list[Any]:
@@ -193,10 +246,23 @@ def _padded(low: tuple[Any, ...], high: tuple[Any, ...], value: float = 0.0) -> 
 
 
 move(
-    "pad", _pad_infer, _pad_reference, _pad_load, vjp=_pad_vjp, jvp=lambda b, app, t: b("pad", t[0], **{**app.params, "value": 0.0}), batch=_pad_batch,
-    samples=samples(((), _padded((), ())), ((3,), _padded((1,), (2,))), ((_N, 2), _padded((0, 1), (2, 0), 1.5)), ((_N,), _padded((_N,), (1,))),
-                     ((0, 2), _padded((1, 0), (1, 0))), ((1, 1), _padded((0, 0), (0, 0)))),
-    doc="The value with low elements in front and high behind each axis, all equal to value.")  # fmt: skip
+    "pad",
+    _pad_infer,
+    _pad_reference,
+    _pad_load,
+    vjp=_pad_vjp,
+    jvp=lambda b, app, t: b("pad", t[0], **{**app.params, "value": 0.0}),
+    batch=_pad_batch,
+    samples=samples(
+        ((), _padded((), ())),
+        ((3,), _padded((1,), (2,))),
+        ((_N, 2), _padded((0, 1), (2, 0), 1.5)),
+        ((_N,), _padded((_N,), (1,))),
+        ((0, 2), _padded((1, 0), (1, 0))),
+        ((1, 1), _padded((0, 0), (0, 0))),
+    ),
+    doc="The value with low elements in front and high behind each axis, all equal to value.",
+)
 
 # -------------------------------------------------------------------------------------------- concatenate
 
@@ -241,7 +307,12 @@ def _concatenate_loops(types: Sequence[Type], kind: Type, params: Params) -> tup
             index[axis] = plus(Axis(axis), -offsets[first])
             return Load(first, tuple(index), kind.dtype)
         middle = (first + last) // 2
-        return call("guard", call("lt", Axis(axis), extent(offsets[middle])), chosen(first, middle), chosen(middle, last))
+        return call(
+            "guard",
+            call("lt", Axis(axis), extent(offsets[middle])),
+            chosen(first, middle),
+            chosen(middle, last),
+        )
 
     return (Loop(axes=kind.shape, expr=chosen(0, len(types)), dtype=kind.dtype),)
 
@@ -268,9 +339,28 @@ def _concatenate_batch(b: Any, app: Application, batched: Sequence[bool]) -> Any
     return b("concatenate", *everywhere(b, app, batched), axis=app.params["axis"] + 1)
 
 
-registry.register(Op(
-    name="concatenate", infer=_concatenate_infer, loops=_concatenate_loops, vjp=_concatenate_vjp, jvp=_concatenate_jvp, batch=_concatenate_batch,
-    reference=lambda xs, p, t: np.concatenate(xs, axis=p["axis"]), label=lambda x, p: f"concatenate({', '.join(x)}, axis={p['axis']})",
-    samples=tuple(Sample(shapes=s, params={"axis": a}) for s, a in [(((3,),), 0), (((2,), (3,)), 0), (((_N, 2), (_N, 1), (_N, 3)), 1), (((_N, 2), (1, 2)), 0),
-                  (((0, 2), (3, 2)), 0), (((2, 0), (2, 0)), 1), (((2, 1, 2),) * 5, 1)]),
-    doc="Operands joined along an axis."))  # fmt: skip
+registry.register(
+    Op(
+        name="concatenate",
+        infer=_concatenate_infer,
+        loops=_concatenate_loops,
+        vjp=_concatenate_vjp,
+        jvp=_concatenate_jvp,
+        batch=_concatenate_batch,
+        reference=lambda xs, p, t: np.concatenate(xs, axis=p["axis"]),
+        label=lambda x, p: f"concatenate({', '.join(x)}, axis={p['axis']})",
+        samples=tuple(
+            Sample(shapes=s, params={"axis": a})
+            for s, a in [
+                (((3,),), 0),
+                (((2,), (3,)), 0),
+                (((_N, 2), (_N, 1), (_N, 3)), 1),
+                (((_N, 2), (1, 2)), 0),
+                (((0, 2), (3, 2)), 0),
+                (((2, 0), (2, 0)), 1),
+                (((2, 1, 2),) * 5, 1),
+            ]
+        ),
+        doc="Operands joined along an axis.",
+    )
+)

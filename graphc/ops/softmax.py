@@ -11,7 +11,16 @@ from graphc import registry
 from graphc.graph import Handle
 from graphc.loops import Axis, Const, Load, Loop, call, identity
 from graphc.ops.reduce import fold
-from graphc.ops.rules import axes_text, checked_axes, checked_axis, expect, floating, function, reduced, reshaped
+from graphc.ops.rules import (
+    axes_text,
+    checked_axes,
+    checked_axis,
+    expect,
+    floating,
+    function,
+    reduced,
+    reshaped,
+)
 from graphc.registry import Application, Op, Params, Sample
 from graphc.size import symbol
 from graphc.types import Checks, Type, normalise_axes, normalise_axis, require_float
@@ -24,7 +33,10 @@ _N = symbol("N")
 def _lse_infer(checks: Checks, types: Sequence[Type], params: Params) -> Type:
     expect(types, 1, params, "axes", "keepdims")
     require_float(types[0].dtype, "logsumexp")
-    return Type(types[0].dtype, reduced(types[0].shape, checked_axes(params["axes"], types[0].rank), params["keepdims"]))
+    return Type(
+        types[0].dtype,
+        reduced(types[0].shape, checked_axes(params["axes"], types[0].rank), params["keepdims"]),
+    )
 
 
 def _lse_reference(operands: Sequence[Any], params: Params, kind: Type) -> Any:
@@ -41,7 +53,10 @@ def _lse_loops(types: Sequence[Type], kind: Type, params: Params) -> tuple[Loop,
     here = identity(kind.rank)
     top = Load(1, here, kind.dtype)
     shift = call("select", call("isfinite", top), top, Const(0.0, kind.dtype))
-    loops = (fold(types, kind, params, "maximum", lambda x: x), Loop(axes=kind.shape, expr=shift, dtype=kind.dtype))
+    loops = (
+        fold(types, kind, params, "maximum", lambda x: x),
+        Loop(axes=kind.shape, expr=shift, dtype=kind.dtype),
+    )
     around = Load(2, here, kind.dtype)
     summed = fold(types, kind, params, "add", lambda x: call("exp", call("sub", x, around)))
     result = call("add", call("log", Load(3, here, kind.dtype)), around)
@@ -64,16 +79,44 @@ def _lse_jvp(b: Any, app: Application, tangents: Sequence[Any]) -> Any:
 
 
 def _lse_batch(b: Any, app: Application, batched: Sequence[bool]) -> Any:
-    return b("logsumexp", app.operands[0], axes=tuple(a + 1 for a in app.params["axes"]), keepdims=app.params["keepdims"])
+    return b(
+        "logsumexp",
+        app.operands[0],
+        axes=tuple(a + 1 for a in app.params["axes"]),
+        keepdims=app.params["keepdims"],
+    )
 
 
-_LSE_CASES = [((), ()), ((5,), (0,)), ((1,), (0,)), ((_N, 3), (1,)), ((2, 3, 4), (0, 2)), ((0, 3), (1,)), ((3, 0), (1,)), ((2, 3), ())]
+_LSE_CASES = [
+    ((), ()),
+    ((5,), (0,)),
+    ((1,), (0,)),
+    ((_N, 3), (1,)),
+    ((2, 3, 4), (0, 2)),
+    ((0, 3), (1,)),
+    ((3, 0), (1,)),
+    ((2, 3), ()),
+]
 
-registry.register(Op(
-    name="logsumexp", infer=_lse_infer, reference=_lse_reference, loops=_lse_loops, vjp=_lse_vjp, jvp=_lse_jvp, batch=_lse_batch,
-    label=lambda x, p: f"logsumexp({x[0]}, {axes_text(p['axes'], p['keepdims'])})", latex=lambda x, p: rf"\log \sum \exp {x[0]}",
-    samples=tuple(Sample(shapes=(s,), params={"axes": a, "keepdims": k}) for s, a in _LSE_CASES for k in (False, True)),
-    doc="log(sum(exp(x))) over axes, without overflow; -inf for nothing."))  # fmt: skip
+registry.register(
+    Op(
+        name="logsumexp",
+        infer=_lse_infer,
+        reference=_lse_reference,
+        loops=_lse_loops,
+        vjp=_lse_vjp,
+        jvp=_lse_jvp,
+        batch=_lse_batch,
+        label=lambda x, p: f"logsumexp({x[0]}, {axes_text(p['axes'], p['keepdims'])})",
+        latex=lambda x, p: rf"\log \sum \exp {x[0]}",
+        samples=tuple(
+            Sample(shapes=(s,), params={"axes": a, "keepdims": k})
+            for s, a in _LSE_CASES
+            for k in (False, True)
+        ),
+        doc="log(sum(exp(x))) over axes, without overflow; -inf for nothing.",
+    )
+)
 
 # ---------------------------------------------------------------------------------- softmax, log_softmax
 
@@ -116,7 +159,9 @@ def _softmax_loops(types: Sequence[Type], kind: Type, params: Params) -> tuple[L
     axis = params["axis"]
     top = fold(types, rows, inner, "maximum", lambda x: x)
     grown = Loop(axes=kind.shape, expr=call("exp", call("sub", here, _row(1, kind, axis))), dtype=kind.dtype)
-    summed = fold(types, rows, inner, "add", lambda x: Load(2, x.index if isinstance(x, Load) else (), kind.dtype))
+    summed = fold(
+        types, rows, inner, "add", lambda x: Load(2, x.index if isinstance(x, Load) else (), kind.dtype)
+    )
     share = call("div", Load(2, here.index, kind.dtype), _row(3, kind, axis))
     return (top, grown, summed, Loop(axes=kind.shape, expr=share, dtype=kind.dtype))
 
@@ -127,7 +172,9 @@ def _log_softmax_loops(types: Sequence[Type], kind: Type, params: Params) -> tup
     top = fold(types, rows, inner, "maximum", lambda x: x)
     row = Load(1, identity(rows.rank), kind.dtype)
     summed = fold(types, rows, inner, "add", lambda x: call("exp", call("sub", x, row)))
-    logged = Loop(axes=rows.shape, expr=call("log", Load(2, identity(rows.rank), kind.dtype)), dtype=kind.dtype)
+    logged = Loop(
+        axes=rows.shape, expr=call("log", Load(2, identity(rows.rank), kind.dtype)), dtype=kind.dtype
+    )
     shifted = call("sub", here, _row(1, kind, params["axis"]))
     result = call("sub", shifted, _row(3, kind, params["axis"]))
     return (top, summed, logged, Loop(axes=kind.shape, expr=result, dtype=kind.dtype))
@@ -154,17 +201,42 @@ def _axis_batch(b: Any, app: Application, batched: Sequence[bool]) -> Any:
     return b(app.output.node.op, app.operands[0], axis=app.params["axis"] + 1)
 
 
-def _declare(name: str, reference: Any, loops: Callable[..., tuple[Loop, ...]], vjp: Any, jvp: Any, doc: str) -> None:
+def _declare(
+    name: str, reference: Any, loops: Callable[..., tuple[Loop, ...]], vjp: Any, jvp: Any, doc: str
+) -> None:
     cases = [((5,), 0), ((1,), 0), ((_N, 3), 1), ((_N, 3), 0), ((2, 3, 4), 1), ((0, 3), 1), ((3, 0), 1)]
-    registry.register(Op(
-        name=name, infer=_axis_infer, reference=reference, loops=loops, vjp=vjp, jvp=jvp, batch=_axis_batch,
-        label=lambda x, p: f"{name}({x[0]}, axis={p['axis']})", samples=tuple(Sample(shapes=(s,), params={"axis": a}) for s, a in cases), doc=doc))  # fmt: skip
+    registry.register(
+        Op(
+            name=name,
+            infer=_axis_infer,
+            reference=reference,
+            loops=loops,
+            vjp=vjp,
+            jvp=jvp,
+            batch=_axis_batch,
+            label=lambda x, p: f"{name}({x[0]}, axis={p['axis']})",
+            samples=tuple(Sample(shapes=(s,), params={"axis": a}) for s, a in cases),
+            doc=doc,
+        )
+    )
 
 
-_declare("softmax", _softmax_reference, _softmax_loops, lambda b, app, g: [_softmax_linear(b, app, g)],
-         lambda b, app, t: _softmax_linear(b, app, t[0]), "exp(x) over its sum along an axis, without overflow.")  # fmt: skip
-_declare("log_softmax", _log_softmax_reference, _log_softmax_loops, _log_softmax_vjp, _log_softmax_jvp,
-         "The logarithm of softmax along an axis, without overflow or cancellation.")  # fmt: skip
+_declare(
+    "softmax",
+    _softmax_reference,
+    _softmax_loops,
+    lambda b, app, g: [_softmax_linear(b, app, g)],
+    lambda b, app, t: _softmax_linear(b, app, t[0]),
+    "exp(x) over its sum along an axis, without overflow.",
+)
+_declare(
+    "log_softmax",
+    _log_softmax_reference,
+    _log_softmax_loops,
+    _log_softmax_vjp,
+    _log_softmax_jvp,
+    "The logarithm of softmax along an axis, without overflow or cancellation.",
+)
 
 
 # ---------------------------------------------------------------------------------------- user functions
