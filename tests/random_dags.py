@@ -1,7 +1,8 @@
-"""Random graphs for laws such as "a pass changes no value": elementwise, reduced, contracted, moved and indexed.
+"""Random graphs for laws such as "a pass changes no value".
 
-Values stay moderate, so that every result is finite, and whatever is not continuous (comparisons, kinks, ties) is
-applied only to values that no rewrite can round differently. Shapes include a symbolic size and sizes 1 and 0.
+They are elementwise, reduced, contracted, moved and indexed. Values stay moderate, so that every result is
+finite, and whatever is not continuous (comparisons, kinks, ties) is applied only to values that no rewrite
+can round differently. Shapes include a symbolic size and sizes 1 and 0.
 """
 
 from __future__ import annotations
@@ -66,8 +67,21 @@ class Grower:
 
     def grow(self, steps: int) -> None:
         for _ in range(steps):
-            family = self.choose([self.unary, self.unary, self.idiom, self.neutral, self.binary, self.binary,
-                                  self.kinked, self.reduced, self.contracted, self.moved, self.indexed])  # fmt: skip
+            family = self.choose(
+                [
+                    self.unary,
+                    self.unary,
+                    self.idiom,
+                    self.neutral,
+                    self.binary,
+                    self.binary,
+                    self.kinked,
+                    self.reduced,
+                    self.contracted,
+                    self.moved,
+                    self.indexed,
+                ]
+            )
             made = family(self.choose(self.pool))
             if made is not None:
                 self.pool.append(self.squashed(made))
@@ -78,8 +92,20 @@ class Grower:
     # -------------------------------------------------------------------------------------------- families
 
     def unary(self, x: Value) -> Value:
-        smooth = {"neg": x.bound, "square": x.bound**2, "tanh": 1, "sigmoid": 1, "softplus": x.bound + 1, "sin": 1,
-                  "cos": 1, "erf": 1, "silu": x.bound, "gelu": x.bound, "atan": 2, "stop_gradient": x.bound}  # fmt: skip
+        smooth = {
+            "neg": x.bound,
+            "square": x.bound**2,
+            "tanh": 1,
+            "sigmoid": 1,
+            "softplus": x.bound + 1,
+            "sin": 1,
+            "cos": 1,
+            "erf": 1,
+            "silu": x.bound,
+            "gelu": x.bound,
+            "atan": 2,
+            "stop_gradient": x.bound,
+        }
         name = self.choose([*smooth, "exp", "expm1"] if x.bound <= 2 else smooth)
         return Value(call(name, x.node), float(smooth.get(name, 8.0)))
 
@@ -116,10 +142,22 @@ class Grower:
     def neutral(self, x: Value) -> Value:
         """Formulas that simplify."""
         z = x.node
-        forms = [lambda: z * 1, lambda: z + 0, lambda: z - 0.0, lambda: -(-z), lambda: z / 1, lambda: z * -1,
-                 lambda: z / 4, lambda: z - -z, lambda: -z + z * 2, lambda: -z * -z, lambda: z * z, lambda: z**1,
-                 lambda: call("where", call("logical_not", call("isnan", z)), z, z * 3),
-                 lambda: call("cast", call("cast", z, "float64"), self.dtype)]  # fmt: skip
+        forms = [
+            lambda: z * 1,
+            lambda: z + 0,
+            lambda: z - 0.0,
+            lambda: call("neg", -z),
+            lambda: z / 1,
+            lambda: z * -1,
+            lambda: z / 4,
+            lambda: z - -z,
+            lambda: -z + z * 2,
+            lambda: -z * -z,
+            lambda: z * z,
+            lambda: z**1,
+            lambda: call("where", call("logical_not", call("isnan", z)), z, z * 3),
+            lambda: call("cast", call("cast", z, "float64"), self.dtype),
+        ]
         return Value(self.choose(forms)(), max(x.bound * 3, x.bound**2))
 
     def binary(self, x: Value) -> Value | None:
@@ -150,9 +188,17 @@ class Grower:
         if not x.exact:
             return None
         z = x.node
-        forms = [lambda: call("relu", z), lambda: call("abs", z), lambda: call("where", z > 0.5, z, z * z),
-                 lambda: call("sign", z), lambda: call("abs", -z), lambda: call("relu", call("relu", z)),
-                 lambda: call("hard_tanh", z), lambda: call("maximum", z, 0), lambda: call("floor", z)]  # fmt: skip
+        forms = [
+            lambda: call("relu", z),
+            lambda: call("abs", z),
+            lambda: call("where", z > 0.5, z, z * z),
+            lambda: call("sign", z),
+            lambda: call("abs", -z),
+            lambda: call("relu", call("relu", z)),
+            lambda: call("hard_tanh", z),
+            lambda: call("maximum", z, 0),
+            lambda: call("floor", z),
+        ]
         return Value(self.choose(forms)(), x.bound**2)
 
     def reduced(self, x: Value) -> Value | None:

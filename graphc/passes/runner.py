@@ -78,7 +78,7 @@ def run(cone: Cone, passes: Sequence[Pass] = DEFAULT, *, verify: bool = False) -
     >>> [(step.name, step.nodes_after) for step in result.history][:2]
     [('prune', 6), ('stabilise', 4)]
     >>> print(result.cone)
-    %0: f32[N] = input(name="x")
+    %0: f32[N] = input(name='x')
     %1: f32[N] = softplus(%0)
     output 'y' = %1
     """

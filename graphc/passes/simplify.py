@@ -19,8 +19,8 @@ def simplify(cone: Cone) -> Rewritten:
     >>> g = gc.Graph()
     >>> x = g.input("x", (3,))
     >>> print(simplify(Cone(g, {"y": (x * 1 - -x).id})).cone)
-    %0: f32[3] = input(name="x")
-    %2: f32[3] = add(%0, %0)
-    output 'y' = %2
+    %0: f32[3] = input(name='x')
+    %3: f32[3] = add(%0, %0)
+    output 'y' = %3
     """
     return rewrite_cone(cone, _TABLE)

@@ -146,13 +146,16 @@ class Rewriter:
 
     def number(self, value: Handle) -> float | None:
         """The number of which every element of a constant is a copy, else None (-0.0 stays -0.0)."""
-        while value.node.op in ("broadcast_to", "reshape", "stop_gradient") and value.id not in self.cuts:
+        sign = 1
+        while value.node.op in ("broadcast_to", "reshape", "neg") and value.id not in self.cuts:
+            sign = -sign if value.node.op == "neg" else sign
             value = value.operands[0]
         if not value.node.is_const:
             return None
         constant: Constant = value.node.param["value"]
         flat = constant.array.ravel()
-        return flat[0].item() if flat.size and constant.is_filled_with(flat[0].item()) else None
+        same = flat.size > 0 and constant.is_filled_with(flat[0].item())
+        return sign * flat[0].item() if same else None
 
     def moved(self, value: Handle) -> tuple[Handle, list[Term]]:
         """The value beneath a chain of moving ops, and the chain from the outside in."""

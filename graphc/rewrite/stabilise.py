@@ -19,9 +19,9 @@ def stabilise(cone: Cone) -> Rewritten:
     >>> g = gc.Graph()
     >>> y = gc.log(1 + gc.exp(g.input("x", (3,))))
     >>> print(stabilise(Cone(g, {"y": y.id})).cone)
-    %0: f32[3] = input(name="x")
-    %1: f32[3] = softplus(%0)
-    output 'y' = %1
+    %0: f32[3] = input(name='x')
+    %4: f32[3] = softplus(%0)
+    output 'y' = %4
     """
     return rewrite_cone(cone, _TABLE)
 
