@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from graphc.errors import CompileError
-from graphc.runtime import compiler, externals, outline
+from graphc.runtime import compiler, externals, outline, steps
 from graphc.runtime.loader import Object
 from graphc.runtime.units import Unit
 
@@ -61,7 +61,7 @@ def _start(
 def _lower_entry(unit: Unit, symbol: str, namespace: dict[str, Any], source: str, file: str) -> list[str]:
     functions = [each for each in ast.parse(source, file).body if isinstance(each, ast.FunctionDef)]
     parts = outline.outline(next(each for each in functions if each.name == unit.name))
-    scope = dict(namespace)
+    scope = {"parallel_for": steps.parallel_for, **namespace}  # the one word that no emitted text names
     exec(compile(ast.Module(list(parts), []), file, "exec"), scope)
     outer: Callable[..., object] = scope[unit.name]
     return compiler.lower(outer, symbol) + compiler.lower(scope[outline.MEMBER], outline.MEMBER)

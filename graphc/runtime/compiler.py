@@ -33,12 +33,13 @@ from numba.core.typing.context import BaseContext
 from numba.core.untyped_passes import FixupArgs, IRProcessing, ReconstructSSA, TranslateByteCode
 
 from graphc.errors import CompileError
+from graphc.runtime.intrinsics import call_symbol
 from graphc.runtime.loader import Object, target_machine
 
 #: `contract` alone: a product and a sum may fuse; nothing else about floats is loosened.
 _OPTIONS = {"nopython": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
-#: What Numba puts beside a function that may raise.
-_RAISES = ".const.picklebuf"
+#: Called where an exception would leave a kernel; optimisation removes the calls that cannot happen.
+_RAISED = "graphc_raised"
 
 
 class _Library(CPUCodeLibrary):
@@ -147,7 +148,7 @@ def lower(function: Callable[..., object], symbol: str) -> list[str]:
 
 
 def _c_function(context: _Context, native, symbol: str) -> ir.Module:
-    """A C function around one in Numba's convention, whose status is always success here."""
+    """A C function around one in Numba's convention. If it may raise, a call stays that `emit` sees."""
     module = context.create_module(symbol)
     convention = context.call_conv
     callee = ir.Function(
@@ -156,7 +157,9 @@ def _c_function(context: _Context, native, symbol: str) -> ir.Module:
     words = [ir.IntType(64)] * len(native.argtypes)
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), words), symbol)
     builder = ir.IRBuilder(function.append_basic_block())
-    convention.call_function(builder, callee, native.restype, native.argtypes, function.args)
+    status, _ = convention.call_function(builder, callee, native.restype, native.argtypes, function.args)
+    with builder.if_then(status.is_error, likely=False):
+        call_symbol(builder, _RAISED, ir.VoidType(), [])
     builder.ret_void()
     return module
 
@@ -177,9 +180,9 @@ def emit(modules: list[str], symbol: str) -> Object:
     options.slp_vectorization = False
     passes = llvm.create_pass_builder(machine, options)
     passes.getModulePassManager().run(module, passes)
-    if any(each.name.startswith(_RAISES) for each in module.global_variables):
-        raise CompileError("the function may raise; kernels have no exceptions")
     needs = sorted(each.name for each in (*module.functions, *module.global_variables) if each.is_declaration)
+    if _RAISED in needs:
+        raise CompileError("the function may raise, and a kernel has nobody to catch it")
     return Object(
         symbol, tuple(each for each in needs if not each.startswith("llvm.")), machine.emit_object(module)
     )

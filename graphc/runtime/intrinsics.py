@@ -37,8 +37,8 @@ def define(
     """
     fixed = signature(result, *parameters)
 
-    def infer(*arguments: types.Type) -> Signature | None:
-        return fixed if len(arguments) == len(parameters) else None
+    def infer(*_: types.Type) -> Signature:
+        return fixed
 
     def lower(context, builder, _, values):
         value = emit(builder, *values)
@@ -73,7 +73,7 @@ def declare(
         prefer_literal = True
 
         def generic(self, args, kws):
-            return None if kws else infer(*args)
+            return infer(*args) if len(args) == len(parameters) and not kws else None
 
     infer_global(word, types.Function(Template))
     lower_builtin(word, *parameters)(lower)

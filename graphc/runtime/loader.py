@@ -40,9 +40,9 @@ def link(units: Mapping[str, Object]) -> dict[str, int]:
     Raises:
         CompileError: a symbol that it needs is nowhere in the process; LLVM itself would end the process.
     """
+    engine = _engine()
     for name in sorted({name for unit in units.values() for name in unit.needs}):
         _resolve(name)
-    engine = _engine()
     for unit in units.values():
         engine.add_object_file(llvm.ObjectFileRef.from_data(unit.code))
     engine.finalize_object()
@@ -55,11 +55,11 @@ def publish(symbol: str, address: int) -> None:
 
 
 def _resolve(symbol: str) -> None:
-    """See to it that LLVM finds a symbol: of this runtime, of the process, or of the C library."""
+    """See to it that LLVM finds a symbol, of this runtime or of the process."""
     if symbol in _OURS:
         publish(symbol, _OURS[symbol]())
     elif llvm.address_of_symbol(symbol) is None:
-        publish(symbol, _library_function(symbol))
+        raise CompileError(f"a kernel calls {symbol}, which is not in this process")
 
 
 #: Addresses that belong to this runtime.
@@ -71,32 +71,14 @@ _OURS: dict[str, Callable[[], int]] = {
 }
 
 
-def _library_function(symbol: str) -> int:
-    for library in _libraries():
-        if hasattr(library, symbol):
-            return ctypes.cast(getattr(library, symbol), ctypes.c_void_p).value or 0
-    raise CompileError(f"the function {symbol} is not in this process; a kernel may call the C library only")
-
-
-@cache
-def _libraries() -> list[ctypes.CDLL]:
-    """The libraries with C's functions, which need not be visible to LLVM."""
-    names = {"win32": ["ucrtbase"], "darwin": ["libSystem.dylib"]}.get(
-        sys.platform, ["libm.so.6", "libc.so.6"]
-    )
-    found: list[ctypes.CDLL] = []
-    for name in names:
-        with contextlib.suppress(OSError):
-            found.append(ctypes.CDLL(name))
-    return found
-
-
 @cache
 def _engine() -> llvm.ExecutionEngine:
-    """The one engine, which owns all loaded code; it is never freed, since workers outlive the
-    interpreter."""
+    """The one engine. It owns all loaded code and is never freed, since workers outlive the interpreter."""
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target_machine())
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(engine))
+    # Of the process LLVM sees what the interpreter is linked with; elsewhere that holds C's functions.
+    with contextlib.suppress(RuntimeError):
+        llvm.load_library_permanently("ucrtbase.dll" if sys.platform == "win32" else "libm.so.6")
     return engine
 
 
