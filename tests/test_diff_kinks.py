@@ -10,7 +10,7 @@ import pytest
 
 import graphc.ops  # noqa: F401 - registers the ops
 from graphc.diff import grad, hvp, jvp
-from graphc.graph import FUNCTIONS, Graph, Handle
+from graphc.graph import FUNCTIONS, Cone, Graph, Handle
 from graphc.interpret import interpret
 
 F: Any = FUNCTIONS
@@ -154,3 +154,23 @@ def test_dead_branch_never_leaks_into_second_order() -> None:
 def test_live_branch_keeps_what_is_not_finite() -> None:
     """Masks hide only what was not taken: an infinite slope of the branch taken is told."""
     assert slopes(lambda x: F["where"](x >= 0, F["sqrt"](x), 0), [0, -1]) == [INF, 0]
+
+
+def test_masks_as_deep_as_the_graph_need_no_recursion() -> None:
+    g = Graph()
+    x = g.input("x", (2,), "float64")
+    y = F["sqrt"](x)
+    for k in range(3000):
+        y = F["where"](x > -k / 1e9, y, 0)
+    assert interpret(grad(F["sum"](y), x), x=[0, 4]).tolist() == [0, 0.25]
+
+
+def test_two_sides_of_one_condition_need_no_select() -> None:
+    g = Graph()
+    x = g.input("x", (3,), "float64")
+    slope = grad(F["sum"](F["leaky_relu"](F["tanh"](x), 0.5)), x)
+    ops = [g.nodes[at].op for at in Cone(g, {"": slope.id}).nodes]
+    assert "logical_or" not in ops
+    assert "logical_not" not in ops
+    due = np.where(np.arange(3) > 1, 1, 0.5) * (1 - np.tanh([-1, 0, 2]) ** 2)
+    np.testing.assert_allclose(interpret(slope, x=[-1, 0, 2]), due)

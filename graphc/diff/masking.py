@@ -9,9 +9,8 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,22 +19,57 @@ from graphc.graph import Build, Constant, Graph, Handle
 from graphc.types import Shape
 
 
+@dataclass(slots=True, eq=False)
+class Mask:
+    """A condition outside which a cotangent is zero: a node, or what will become one when it is needed.
+
+    ``op`` is applied to the nodes of ``parents``, each first broadcast to ``shape`` where that is given.
+    """
+
+    op: str = ""
+    parents: tuple[Mask, ...] = ()
+    params: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    shape: Shape | None = None
+    node: Handle | None = None
+
+    def build(self, b: AdjointBuild) -> Handle:
+        """The node of the mask. Masks may be as deep as the graph, hence no recursion."""
+        stack: list[Mask] = [self]
+        while stack:
+            here = stack[-1]
+            missing = [parent for parent in here.parents if parent.node is None]
+            if here.node is None and missing:
+                stack.extend(missing)
+                continue
+            stack.pop()
+            if here.node is None:
+                here.node = here._made(b)
+        assert self.node is not None
+        return self.node
+
+    def _made(self, b: AdjointBuild) -> Handle:
+        operands = [parent.node for parent in self.parents if parent.node is not None]
+        spread = operands if self.shape is None else [b.spread(o, self.shape) for o in operands]
+        return b.plain(self.op, *spread, **self.params)
+
+
 @dataclass(frozen=True, slots=True)
 class Masked:
-    """A cotangent that is ``where(mask, value, 0)``; the mask broadcasts and is built on demand."""
+    """A cotangent that is ``where(mask, value, 0)``; the mask broadcasts to it."""
 
-    mask: Callable[[], Handle]
+    mask: Mask
     value: Handle
 
 
 class AdjointBuild(Build):
     """A ``Build`` for vjp rules; see the module's text."""
 
-    __slots__ = ("_masked",)
+    __slots__ = ("_masked", "_sides")
 
     def __init__(self, graph: Graph) -> None:
         super().__init__(graph)
         self._masked: dict[int, Masked] = {}
+        self._sides: dict[int, tuple[Mask, Mask]] = {}
 
     def __call__(self, op: str, /, *operands: Handle, **params: Any) -> Handle:
         if op == "mul" and any(_is_one(o) for o in operands):
@@ -54,11 +88,23 @@ class AdjointBuild(Build):
     def known(self, value: Handle) -> Masked | None:
         return self._masked.get(value.id)
 
-    def note(self, result: Handle, mask: Callable[[], Handle], value: Handle | None = None) -> Handle:
+    def note(self, result: Handle, mask: Mask, value: Handle | None = None) -> Handle:
         """Remember that ``result`` is ``where(mask, value, 0)``, by default with itself as the value."""
         if not result.node.is_const:
-            self._masked[result.id] = Masked(cache(mask), result if value is None else value)
+            self._masked[result.id] = Masked(mask, result if value is None else value)
         return result
+
+    def sides(self, condition: Handle) -> tuple[Mask, Mask]:
+        """The masks where ``condition`` holds and where it does not: always the same two objects."""
+        if condition.id not in self._sides:
+            holds = Mask(node=condition)
+            self._sides[condition.id] = holds, Mask("logical_not", (holds,))
+        return self._sides[condition.id]
+
+    def covers(self, left: Mask, right: Mask) -> bool:
+        """Whether the two are the sides of one condition, so that together they exclude nothing."""
+        leaf = right if left.parents else left
+        return leaf.node is not None and {left, right} == set(self._sides.get(leaf.node.id, ()))
 
     def _without_one(self, left: Handle, right: Handle) -> Handle | None:
         """``1 * x`` as ``x``, where that leaves the shape."""
@@ -78,10 +124,6 @@ def _is_zero(value: Handle) -> bool:
     return value.node.is_const and value.node.param["value"].is_filled_with(0)
 
 
-def _spread(b: AdjointBuild, mask: Handle, shape: Shape) -> Handle:
-    return mask if mask.shape == shape else b.plain("broadcast_to", mask, shape=shape)
-
-
 def _product(b: AdjointBuild, op: str, operands: tuple[Handle, ...], params: dict[str, Any]) -> Handle:
     """``where(c, a, 0) * d -> where(c, a * d, 0)``; a constant factor is finite and needs no select."""
     at = next((k for k, o in enumerate(operands) if b.known(o) and not (op == "div" and k)), None)
@@ -91,10 +133,10 @@ def _product(b: AdjointBuild, op: str, operands: tuple[Handle, ...], params: dic
     assert found is not None
     if _is_harmless(other, divides=op == "div"):
         return b.note(b.plain(op, *operands), found.mask)
-    mask, factors = found.mask(), tuple(found.value if k == at else o for k, o in enumerate(operands))
+    factors = tuple(found.value if k == at else o for k, o in enumerate(operands))
     value = b.plain(op, *factors) if found.value is operands[at] else b(op, *factors)
     zero = b.graph.constant(Constant.of(0.0, value.dtype))
-    return b.note(b.plain("where", mask, value, zero), lambda: mask, value)
+    return b.note(b.plain("where", found.mask.build(b), value, zero), found.mask, value)
 
 
 def _is_harmless(factor: Handle, *, divides: bool) -> bool:
@@ -112,27 +154,20 @@ def _select(b: AdjointBuild, op: str, operands: tuple[Handle, ...], params: dict
     live = yes if _is_zero(no) else no if _is_zero(yes) else None
     if live is None or _is_zero(live):
         return result
-    outer = b.known(live)
-
-    def mask() -> Handle:
-        inner = condition if live is yes else b.plain("logical_not", condition)
-        return inner if outer is None else b.plain("logical_and", inner, outer.mask())
-
-    return b.note(result, mask, live if outer is None else None)
+    own, outer = b.sides(condition)[0 if live is yes else 1], b.known(live)
+    if outer is None:
+        return b.note(result, own, live)
+    return b.note(result, Mask("logical_and", (own, outer.mask)))
 
 
 def _sum_of_two(b: AdjointBuild, op: str, operands: tuple[Handle, ...], params: dict[str, Any]) -> Handle:
-    """A sum is zero outside the union of both masks."""
+    """A sum is zero outside the union of both masks, unless they are the two sides of one condition."""
     left, right = (b.known(o) for o in operands)
     result = b.plain(op, *operands)
-    if left is None or right is None:
+    if left is None or right is None or b.covers(left.mask, right.mask):
         return result
-    return b.note(
-        result,
-        lambda: (
-            left.mask() if left.mask() is right.mask() else b.plain("logical_or", left.mask(), right.mask())
-        ),
-    )
+    union = left.mask if left.mask is right.mask else Mask("logical_or", (left.mask, right.mask))
+    return b.note(result, union)
 
 
 def _pointwise(b: AdjointBuild, op: str, operands: tuple[Handle, ...], params: dict[str, Any]) -> Handle:
@@ -149,7 +184,7 @@ def _layout(b: AdjointBuild, op: str, operands: tuple[Handle, ...], params: dict
     if found is None:
         return result
     moved = {**params, "value": False} if op == "pad" else params
-    return b.note(result, lambda: b.plain(op, _spread(b, found.mask(), shape), **moved))
+    return b.note(result, Mask(op, (found.mask,), moved, shape))
 
 
 def _summed(b: AdjointBuild, op: str, operands: tuple[Handle, ...], params: dict[str, Any]) -> Handle:
@@ -158,7 +193,7 @@ def _summed(b: AdjointBuild, op: str, operands: tuple[Handle, ...], params: dict
     found, shape = b.known(operands[0]), operands[0].shape
     if found is None:
         return result
-    return b.note(result, lambda: b.plain("any", _spread(b, found.mask(), shape), **params))
+    return b.note(result, Mask("any", (found.mask,), params, shape))
 
 
 _Rule = Callable[[AdjointBuild, str, tuple[Handle, ...], dict[str, Any]], Handle]
@@ -171,4 +206,4 @@ _RULES: dict[str, _Rule] = {
     **dict.fromkeys(("reshape", "transpose", "slice", "flip", "pad"), _layout),
 }
 
-__all__ = ["AdjointBuild", "Masked"]
+__all__ = ["AdjointBuild", "Mask", "Masked"]
