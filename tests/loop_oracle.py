@@ -1,4 +1,5 @@
-"""What loops mean, element by element in plain Python: independent of the compiler and of the ops' references."""
+"""What loops mean, element by element in plain Python: independent of the compiler and of the ops'
+references."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The samples of every op as concrete cases: operands drawn, symbols bound. Shared by the tests of the registry."""
+"""The samples of every op as concrete cases: operands drawn, symbols bound. Shared by the tests of the
+registry."""
 
 from __future__ import annotations
 

@@ -74,7 +74,8 @@ CASES: list[tuple[Callable[[], Any], type[GraphcError], str]] = [
     (
         lambda: gc.matmul(X, X),
         ShapeError,
-        "matmul: shapes (4, 3) and (4, 3) do not fit: inner sizes 3 and 4 differ; make them equal or transpose one",
+        "matmul: shapes (4, 3) and (4, 3) do not fit: inner sizes 3 and 4 differ; make them equal or "
+        "transpose one",
     ),
     (
         lambda: X @ Z,
@@ -94,7 +95,8 @@ CASES: list[tuple[Callable[[], Any], type[GraphcError], str]] = [
     (
         lambda: gc.einsum("ij->k", X),
         ShapeError,
-        "einsum: result 'k' of spec 'ij->k' repeats or invents a letter; use letters of the operands once each",
+        "einsum: result 'k' of spec 'ij->k' repeats or invents a letter; use letters of the operands "
+        "once each",
     ),
     (
         lambda: gc.einsum("i1->i", X),
@@ -119,7 +121,8 @@ CASES: list[tuple[Callable[[], Any], type[GraphcError], str]] = [
     (
         lambda: G.add("einsum", (X, X), spec="aa,ab->b"),
         ShapeError,
-        "einsum: spec 'aa,ab->b' is not of the form 'ab,bc->ac' with no letter twice in one operand; write it so",
+        "einsum: spec 'aa,ab->b' is not of the form 'ab,bc->ac' with no letter twice in one operand; "
+        "write it so",
     ),
     (
         lambda: G.add("einsum", (X,), spec="abc->a"),
@@ -149,7 +152,8 @@ CASES: list[tuple[Callable[[], Any], type[GraphcError], str]] = [
     (
         lambda: gc.tensordot(X, T, (0, 0)),
         ShapeError,
-        "tensordot: axis 0 of (4, 3) and axis 0 of (2, 3, 4) are summed together and their sizes differ; choose axes of equal size",
+        "tensordot: axis 0 of (4, 3) and axis 0 of (2, 3, 4) are summed together and their sizes "
+        "differ; choose axes of equal size",
     ),
     (
         lambda: gc.broadcast_to(X, (3,)),
@@ -215,7 +219,8 @@ CASES: list[tuple[Callable[[], Any], type[GraphcError], str]] = [
     (
         lambda: gc.concatenate([X, T[0]]),
         ShapeError,
-        "concatenate: shapes (4, 3) and (3, 4) are joined along axis 0, axis 1: sizes 3 and 4 differ; they must be equal",
+        "concatenate: shapes (4, 3) and (3, 4) are joined along axis 0, axis 1: sizes 3 and 4 differ; "
+        "they must be equal",
     ),
     (
         lambda: G.add("concatenate", (X, B), axis=0),
@@ -291,7 +296,8 @@ CASES: list[tuple[Callable[[], Any], type[GraphcError], str]] = [
     (
         lambda: gc.scatter_add(T, I, 3),
         ShapeError,
-        "scatter_add: axis 0 of the updates and axis 0 of the indices: sizes 2 and 4 differ; they must be equal",
+        "scatter_add: axis 0 of the updates and axis 0 of the indices: sizes 2 and 4 differ; they must "
+        "be equal",
     ),
     (lambda: gc.scatter_add(I, T[0], 3), DTypeError, "scatter_add: indices are float32; give int32 or int64"),
     (

@@ -1,4 +1,5 @@
-"""Values at the edges: NaN and infinities, ties, nothing, zeros, many operands, symbolic bounds at the call."""
+"""Values at the edges: NaN and infinities, ties, nothing, zeros, many operands, symbolic bounds at the
+call."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """The ops, one module a family; importing this package registers them all.
 
-In the order of flow: ``symbolic`` (SymPy bodies), ``elementwise`` and ``functions`` (what has one body), ``rules``
-(what the others share); ``reduce``, ``extremum``, ``product``, ``softmax``, ``contract``, ``layout``, ``slicing``,
-``index``, ``counting`` (the families); ``statistics``, ``einsum``, ``shaping``, ``gathering``, ``getitem`` (functions
-for users over them).
+In the order of flow: ``symbolic`` (SymPy bodies), ``elementwise`` and ``functions`` (what has one
+body), ``rules`` (what the others share); ``reduce``, ``extremum``, ``product``, ``softmax``,
+``contract``, ``layout``, ``slicing``, ``index``, ``counting`` (the families); ``statistics``,
+``einsum``, ``shaping``, ``gathering``, ``getitem`` (functions for users over them).
 """
 
 from graphc.ops import functions  # noqa: I001 - the order of flow
@@ -11,6 +11,19 @@ from graphc.ops import reduce, extremum, product, softmax, contract, layout, sli
 from graphc.ops import statistics, einsum, shaping, gathering, getitem
 
 __all__ = [
-    "contract", "counting", "einsum", "extremum", "functions", "gathering", "getitem", "index", "layout", "product",
-    "reduce", "shaping", "slicing", "softmax", "statistics",
-]  # fmt: skip
+    "contract",
+    "counting",
+    "einsum",
+    "extremum",
+    "functions",
+    "gathering",
+    "getitem",
+    "index",
+    "layout",
+    "product",
+    "reduce",
+    "shaping",
+    "slicing",
+    "softmax",
+    "statistics",
+]

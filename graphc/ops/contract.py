@@ -1,4 +1,5 @@
-"""Contractions: one op, ``einsum`` of one or two operands, under NumPy's einsum, matmul, dot, outer and tensordot.
+"""Contractions: one op, ``einsum`` of one or two operands, under NumPy's einsum, matmul, dot, outer
+and tensordot.
 
 The adjoint of a contraction is the same index expression with operand and result exchanged.
 """
@@ -27,7 +28,8 @@ _N = symbol("N")
 
 
 def letters_of(spec: str) -> tuple[list[str], str]:
-    """The index letters of the operands and of the result; raises ``ShapeError`` for a text of another form."""
+    """The index letters of the operands and of the result; raises ``ShapeError`` for a text of another
+    form."""
     left, arrow, out = spec.partition("->") if isinstance(spec, str) else ("", "", "")  # pyright: ignore[reportUnnecessaryIsInstance]
     inputs = left.split(",")
     valid = arrow and all(
@@ -59,7 +61,8 @@ def _sizes(types: Sequence[Type], inputs: Sequence[str], checks: Checks) -> dict
     for position, (kind, word) in enumerate(zip(types, inputs, strict=True)):
         if len(word) != kind.rank:
             raise ShapeError(
-                f"operand {position} has rank {kind.rank} and its index {word!r} {len(word)} letters; make them equal"
+                f"operand {position} has rank {kind.rank} and its index {word!r} {len(word)} letters; "
+                "make them equal"
             )
         for letter, dim in zip(word, kind.shape, strict=True):
             sizes[letter] = checks.equal(sizes[letter], dim, f"index {letter!r}") if letter in sizes else dim
@@ -70,7 +73,8 @@ def _infer(checks: Checks, types: Sequence[Type], params: Params) -> Type:
     inputs, out = letters_of(params["spec"])
     if len(inputs) != len(types) or not 1 <= len(types) <= 2:
         raise ShapeError(
-            f"spec {params['spec']!r} is for {len(inputs)} operands and {len(types)} are given; give one or two"
+            f"spec {params['spec']!r} is for {len(inputs)} operands and {len(types)} are given; give "
+            "one or two"
         )
     if len({t.dtype for t in types}) > 1 or types[0].dtype is DType.BOOL:
         listed = " and ".join(str(t.dtype) for t in types)
@@ -97,7 +101,8 @@ def _loops(types: Sequence[Type], kind: Type, params: Params) -> tuple[Loop, ...
 
 
 def _adjoint(b: Any, app: Application, position: int, cotangent: Any) -> Any:
-    """Operand and result exchanged; an index that only this operand has was summed, so its adjoint repeats."""
+    """Operand and result exchanged; an index that only this operand has was summed, so its adjoint
+    repeats."""
     inputs, out = letters_of(app.params["spec"])
     mine, shape = inputs[position], app.operands[position].shape
     others = [
@@ -155,7 +160,8 @@ def _latex(texts: Sequence[str], params: Params) -> str:
 
 
 def _partial_label(app: Application, position: int) -> str:
-    """The other operand, by which a cotangent is multiplied; transposed where that is what the adjoint does."""
+    """The other operand, by which a cotangent is multiplied; transposed where that is what the adjoint
+    does."""
     if len(app.operands) == 1:
         return "spread"
     other = app.operands[1 - position]

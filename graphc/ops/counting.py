@@ -31,7 +31,13 @@ def _one_hot_loops(types: Sequence[Type], kind: Type, params: Params) -> tuple[L
 
 
 def _one_hot_reference(operands: Sequence[Any], params: Params, kind: Type) -> Any:
-    return (np.asarray(operands[0])[..., None] == np.arange(kind.shape[-1])).astype(kind.dtype.numpy)
+    depth: Any = kind.shape[-1]
+    return np.asarray(np.asarray(operands[0])[..., None] == np.arange(depth), kind.dtype.numpy)
+
+
+def _arange_reference(operands: Sequence[Any], params: Params, kind: Type) -> Any:
+    size: Any = kind.shape[0]
+    return np.arange(size, dtype=kind.dtype.numpy)
 
 
 registry.register(
@@ -69,7 +75,7 @@ registry.register(
     Op(
         name="arange",
         infer=_arange_infer,
-        reference=lambda xs, p, t: np.arange(t.shape[0], dtype=t.dtype.numpy),
+        reference=_arange_reference,
         loops=lambda types, kind, p: (
             Loop(axes=kind.shape, expr=cast(Axis(0), kind.dtype), dtype=kind.dtype),
         ),

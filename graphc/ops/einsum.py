@@ -1,4 +1,5 @@
-"""User functions over contraction: einsum of many operands, matmul, dot, outer and tensordot by NumPy's rules."""
+"""User functions over contraction: einsum of many operands, matmul, dot, outer and tensordot by
+NumPy's rules."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ Term = tuple[Handle, Word]
 
 
 def contract(terms: Sequence[Term], out: Word, loose: frozenset[Any] = frozenset()) -> Handle:
-    """The einsum of any number of operands, two at a time along a cheap path; ``loose`` indices broadcast size 1."""
+    """The einsum of any number of operands, two at a time along a cheap path; ``loose`` indices
+    broadcast size 1."""
     rest = [_narrowed(_diagonal(term), terms, loose) for term in terms]
     rest = [_summed(term, [*rest[:k], *rest[k + 1 :]], out) for k, term in enumerate(rest)]
     while len(rest) > 1:
@@ -110,7 +112,8 @@ def _operands(op: str, values: Sequence[Any]) -> list[Handle]:
 
 @function
 def einsum(spec: str, *operands: Any) -> Handle:
-    """Sum of products over index letters, as NumPy's ``einsum``: several operands, diagonals, ellipses, no arrow.
+    """Sum of products over index letters, as NumPy's ``einsum``: several operands, diagonals,
+    ellipses, no arrow.
 
     Raises ``ShapeError`` when the letters do not fit the operands.
 
@@ -125,19 +128,22 @@ def einsum(spec: str, *operands: Any) -> Handle:
     for position, (handle, word) in enumerate(zip(handles, inputs, strict=True)):
         if len(word) != handle.ndim:
             raise ShapeError(
-                f"operand {position} has shape {shape_text(handle.shape)} and {len(word)} letters in {spec!r}; give one letter an axis"
+                f"operand {position} has shape {shape_text(handle.shape)} and {len(word)} letters in "
+                f"{spec!r}; give one letter an axis"
             )
     loose = frozenset(i for word in inputs for i in word if isinstance(i, int))
     return contract(list(zip(handles, inputs, strict=True)), out, loose)
 
 
 def _parsed(spec: str, ranks: Sequence[int]) -> tuple[list[Word], Word]:
-    """Letters by operand and of the result; an axis under an ellipsis is named by its place from the right."""
+    """Letters by operand and of the result; an axis under an ellipsis is named by its place from the
+    right."""
     left, arrow, right = str(spec).replace(" ", "").partition("->")
     texts = left.split(",")
     if len(texts) != len(ranks):
         raise ShapeError(
-            f"spec {spec!r} is for {len(texts)} operands and {len(ranks)} are given; give one index text an operand"
+            f"spec {spec!r} is for {len(texts)} operands and {len(ranks)} are given; give one index "
+            "text an operand"
         )
     inputs = [_word(spec, text, rank) for text, rank in zip(texts, ranks, strict=True)]
     dots = tuple(sorted({i for word in inputs for i in word if isinstance(i, int)}))
@@ -162,7 +168,8 @@ def _result(spec: str, text: str, dots: Word, inputs: Sequence[Word]) -> Word:
     unknown = [i for i in out if not any(i in word for word in inputs)]
     if unknown or len(set(out)) != len(out):
         raise ShapeError(
-            f"result {text!r} of spec {spec!r} repeats or invents a letter; use letters of the operands once each"
+            f"result {text!r} of spec {spec!r} repeats or invents a letter; use letters of the operands "
+            "once each"
         )
     return out
 
@@ -195,7 +202,8 @@ def _check_matrices(left: Handle, right: Handle) -> None:
     inner = left.shape[-1], right.shape[-2 if right.ndim > 1 else -1]
     if definitely_unequal(*inner):
         raise ShapeError(
-            f"{shapes} do not fit: inner sizes {inner[0]} and {inner[1]} differ; make them equal or transpose one"
+            f"{shapes} do not fit: inner sizes {inner[0]} and {inner[1]} differ; make them equal or "
+            "transpose one"
         )
 
 
@@ -218,7 +226,8 @@ def outer(a: Any, b: Any) -> Handle:
 
 @function
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Handle:
-    """Sum over ``axes``: an int (that many last of ``a`` with first of ``b``) or a pair of axes or sequences of axes."""
+    """Sum over ``axes``: an int (that many last of ``a`` with first of ``b``) or a pair of axes or
+    sequences of axes."""
     left, right = _operands("tensordot", (a, b))
     pairs = _axis_pairs(left, right, axes)
     first: list[Any] = [("a", k) for k in range(left.ndim)]
@@ -227,7 +236,8 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Handle:
         second[yours] = first[mine]
         if definitely_unequal(left.shape[mine], right.shape[yours]):
             raise ShapeError(
-                f"axis {mine} of {shape_text(left.shape)} and axis {yours} of {shape_text(right.shape)} are summed together "
+                f"axis {mine} of {shape_text(left.shape)} and axis {yours} of {shape_text(right.shape)} "
+                "are summed together "
                 "and their sizes differ; choose axes of equal size"
             )
     out = tuple(i for i in (*first, *second) if not (i in first and i in second))
@@ -238,7 +248,8 @@ def _axis_pairs(left: Handle, right: Handle, axes: Any) -> list[tuple[int, int]]
     if isinstance(axes, int):
         if not 0 <= axes <= min(left.ndim, right.ndim):
             raise ShapeError(
-                f"axes={axes} is out of range for ranks {left.ndim} and {right.ndim}; give 0 to {min(left.ndim, right.ndim)}"
+                f"axes={axes} is out of range for ranks {left.ndim} and {right.ndim}; give 0 to "
+                f"{min(left.ndim, right.ndim)}"
             )
         return [(left.ndim - axes + k, k) for k in range(axes)]
     mine, yours = ([a] if isinstance(a, int) else list(a) for a in axes)

@@ -1,4 +1,5 @@
-"""The largest and smallest along axes, and where they stand. Of nothing they are an error, known or at the call."""
+"""The largest and smallest along axes, and where they stand. Of nothing they are an error, known or at
+the call."""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ def _extremum_dtype(checks: Checks, kind: Type, params: Params) -> DType:
     if kind.dtype is DType.BOOL:
         raise DTypeError("bool has no extrema here; use gc.any or gc.all")
     for axis in params["axes"]:
-        _not_empty(checks, kind.shape[axis], axis)
+        _not_empty(checks, kind.shape[int(axis)], axis)
     return kind.dtype
 
 
@@ -106,10 +107,17 @@ def _declare_position(name: str, order: Callable[[Expr], Expr], numpy: Callable[
         return np.asarray(numpy(operands[0], axis=params["axis"], keepdims=params["keepdims"]), np.int64)
 
     op = Op(
-        name=name, infer=_position_infer, loops=loops, reference=reference, batch=_position_batch, vjp=no_gradient, jvp=no_tangent,
+        name=name,
+        infer=_position_infer,
+        loops=loops,
+        reference=reference,
+        batch=_position_batch,
+        vjp=no_gradient,
+        jvp=no_tangent,
         label=lambda x, p: f"{name}({x[0]}, {axes_text((p['axis'],), p['keepdims'])})",
-        samples=_POSITIONS, doc=f"The index of the first {name[3:]}imum along an axis, as int64.",
-    )  # fmt: skip
+        samples=_POSITIONS,
+        doc=f"The index of the first {name[3:]}imum along an axis, as int64.",
+    )
     registry.register(op)
 
 

@@ -39,7 +39,8 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Handle:
 
 @function
 def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Handle:
-    """For each element of ``indices``, the value of ``x`` at that index along ``axis``; other axes broadcast."""
+    """For each element of ``indices``, the value of ``x`` at that index along ``axis``; other axes
+    broadcast."""
     graph = graph_of((x, indices), "take_along_axis")
     x, found = lift(graph, x), index_node(graph, indices)
     check_index_rank(x.type, found.type)
@@ -51,7 +52,8 @@ def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Handle:
 
 @function
 def scatter_add(updates: Any, indices: Any, size: Any, axis: int = 0) -> Handle:
-    """Zeros with ``size`` along ``axis``, to which ``updates`` are added at ``indices``: the adjoint of ``take``.
+    """Zeros with ``size`` along ``axis``, to which ``updates`` are added at ``indices``: the adjoint
+    of ``take``.
 
     ``updates`` has shape pre + indices.shape + post with ``axis`` axes in pre; equal indices add up.
     """
@@ -87,7 +89,8 @@ def arange(graph: Any, size: Any, dtype: Any = "int64") -> Handle:
 
 @function
 def extent(x: Any, axis: Any = None, dtype: Any = "int64") -> Handle:
-    """How many elements ``x`` has along ``axis`` (None: in all), as a scalar node; symbolic sizes are read at the call."""
+    """How many elements ``x`` has along ``axis`` (None: in all), as a scalar node; symbolic sizes are
+    read at the call."""
     x = node("extent", x)
     size = product(x.shape[a] for a in normalise_axes(axis, x.ndim))
     return x.graph.add("extent", (), size=size, dtype=DType.of(dtype).long)

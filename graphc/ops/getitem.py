@@ -12,7 +12,7 @@ import numpy as np
 from graphc.errors import DTypeError, ShapeError
 from graphc.graph import Graph, Handle, call
 from graphc.ops.gathering import index_node
-from graphc.ops.rules import function, node
+from graphc.ops.rules import function, is_integer, node
 from graphc.size import Size
 from graphc.types import Checks, Dim, DType, Shape, product, shape_text
 
@@ -30,20 +30,20 @@ class _Item:
 
     @property
     def is_range(self) -> bool:
-        return isinstance(self.entry, slice)
+        return _is_range(self.entry)
 
     @property
     def is_number(self) -> bool:
-        return isinstance(self.entry, (int, np.integer, Size))
+        return _is_bound(self.entry)
 
 
 @function
 def index(x: Any, key: Any) -> Handle:
     """``x[key]`` by NumPy's rules; integer arrays and nodes gather, several of them together.
 
-    Boolean masks have no fixed result shape and are refused. Along an axis of symbolic size, bounds are not cut to
-    the size but must lie in it, which the call checks. Raises ShapeError for too many entries and for indices that
-    are known to be out of range.
+    Boolean masks have no fixed result shape and are refused. Along an axis of symbolic size, bounds
+    are not cut to the size but must lie in it, which the call checks. Raises ShapeError for too many
+    entries and for indices that are known to be out of range.
 
     >>> import graphc as gc
     >>> g = gc.Graph()
@@ -52,9 +52,13 @@ def index(x: Any, key: Any) -> Handle:
     f32[N - 1,3]
     """
     x = node("index", x)
-    items = _items(x.shape, key if isinstance(key, tuple) else (key,))
+    items = _items(x.shape, _entries(key))
     arrays = [i for i in items if not i.is_new and not i.is_range and not i.is_number]
     return _gathered(x, items) if arrays else _ranged(x, items)
+
+
+def _entries(key: Any) -> tuple[Any, ...]:
+    return key if isinstance(key, tuple) else (key,)  # pyright: ignore[reportUnknownVariableType]
 
 
 def _items(shape: Shape, key: Sequence[Any]) -> list[_Item]:
@@ -62,7 +66,8 @@ def _items(shape: Shape, key: Sequence[Any]) -> list[_Item]:
     used = sum(entry is not None and not isinstance(entry, EllipsisType) for entry in key)
     if len(dots) > 1 or used > len(shape):
         raise ShapeError(
-            f"{used} entries and {len(dots)} ellipses do not fit shape {shape_text(shape)}; give at most {len(shape)} and one"
+            f"{used} entries and {len(dots)} ellipses do not fit shape {shape_text(shape)}; give at "
+            f"most {len(shape)} and one"
         )
     at = dots[0] if dots else len(key)
     full = [slice(None)] * (len(shape) - used)
@@ -75,14 +80,25 @@ def _items(shape: Shape, key: Sequence[Any]) -> list[_Item]:
 def _checked(entry: Any) -> Any:
     if isinstance(entry, (bool, np.bool_)):
         raise DTypeError("a boolean is no index; use gc.where for masks")
-    if isinstance(entry, (list, np.ndarray)):
-        entry = np.asarray(entry)  # pyright: ignore[reportUnknownArgumentType]
-        entry = entry.astype(np.int64) if entry.size == 0 else entry
-    if isinstance(entry, (np.ndarray, Handle)) and DType.of(entry.dtype) is DType.BOOL:
+    if isinstance(entry, list):
+        return _checked(np.asarray(entry, np.int64 if not entry else None))  # pyright: ignore[reportUnknownArgumentType]
+    if _is_array(entry) and DType.of(entry.dtype) is DType.BOOL:
         raise DTypeError("a boolean mask has no fixed result shape; use gc.where(mask, x, 0)")
-    if not isinstance(entry, (int, np.integer, Size, slice, np.ndarray, Handle)):
+    if not (_is_array(entry) or _is_bound(entry) or _is_range(entry)):
         raise DTypeError(f"{entry!r} is no index; use ints, ranges, None, Ellipsis, integer arrays or nodes")
     return entry
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, (np.ndarray, Handle))
+
+
+def _is_range(value: Any) -> bool:
+    return isinstance(value, slice)
+
+
+def _is_bound(value: Any) -> bool:
+    return is_integer(value) or isinstance(value, Size)
 
 
 # ------------------------------------------------------------------------------------------------- ranges
@@ -95,10 +111,10 @@ def _span(item: _Item, size: Dim) -> tuple[Dim, Dim, int]:
     if not item.is_range:
         return 0, size, 1
     entry, step = item.entry, 1 if item.entry.step is None else item.entry.step
-    if not isinstance(step, (int, np.integer)) or step == 0:
+    if not is_integer(step) or step == 0:
         raise ShapeError(f"step {step} of axis {item.axis} is no stride; give an int other than 0")
     bounds = [b for b in (entry.start, entry.stop) if b is not None]
-    if not all(isinstance(b, (int, np.integer, Size)) for b in bounds):
+    if not all(_is_bound(b) for b in bounds):
         raise ShapeError(f"bounds of axis {item.axis} are not sizes; give ints or sizes, or use gc.take")
     if isinstance(size, int) and not any(isinstance(b, Size) for b in bounds):
         start, stop, step = entry.indices(size)
@@ -115,13 +131,9 @@ def _position(entry: Any, size: Dim, axis: int) -> tuple[Dim, Dim, int]:
 
 
 def _from_front(bound: Any, size: Dim) -> Dim:
-    return (
-        size + int(bound)
-        if isinstance(bound, (int, np.integer)) and bound < 0
-        else bound
-        if isinstance(bound, Size)
-        else int(bound)
-    )
+    if isinstance(bound, Size):
+        return bound
+    return int(bound) if bound >= 0 else size + int(bound)
 
 
 def _symbolic_span(entry: slice, size: Dim, step: int) -> tuple[Dim, Dim, int]:
@@ -151,8 +163,8 @@ def _ranged(x: Handle, items: Sequence[_Item]) -> Handle:
 
 
 def _gathered(x: Handle, items: Sequence[_Item]) -> Handle:
-    """Gather along all axes that have arrays or numbers; their common shape stands where the first of them stood,
-    or in front where ranges lie between them."""
+    """Gather along all axes that have arrays or numbers; their common shape stands where the first of
+    them stood, or in front where ranges lie between them."""
     picks = [k for k, i in enumerate(items) if not i.is_new and not i.is_range]
     together = picks[-1] - picks[0] == len(picks) - 1
     cut = _cut(x, [i if i.is_range or i.is_new else _Item(slice(None), i.axis) for i in items])
@@ -168,9 +180,10 @@ def _index(graph: Graph, item: _Item, size: Dim) -> Handle:
     entry = item.entry
     if isinstance(entry, Size) or (item.is_number and entry < 0 and isinstance(size, Size)):
         return graph.add("extent", (), size=_from_front(entry, size), dtype="int64")
-    if isinstance(entry, (int, np.integer, np.ndarray)) and isinstance(size, int):
-        _check_range(np.asarray(entry), size, item.axis)
-    return index_node(graph, int(entry) if item.is_number else entry)
+    plain = int(entry) if item.is_number else entry
+    if not isinstance(plain, Handle) and isinstance(size, int):
+        _check_range(np.asarray(plain), size, item.axis)
+    return index_node(graph, plain)
 
 
 def _check_range(indices: Any, size: int, axis: int) -> None:
@@ -194,7 +207,8 @@ def _taken(x: Handle, axes: Sequence[int], indices: Sequence[Handle], before: in
 
 
 def _joined(indices: Sequence[Handle], sizes: Shape) -> Handle:
-    """The position in the flattened axes; out of range of them all where one index is out of range of its own."""
+    """The position in the flattened axes; out of range of them all where one index is out of range of
+    its own."""
     fronts = [_wrapped(i, d) for i, d in zip(indices, sizes, strict=True)]
     flat = fronts[0]
     for i, d in zip(fronts[1:], sizes[1:], strict=True):

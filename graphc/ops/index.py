@@ -1,6 +1,7 @@
-"""Indexing by integers that are data: take and its adjoint scatter_add, their elementwise forms, one-hot, counting.
+"""Indexing by integers that are data: take and its adjoint scatter_add, and their elementwise forms.
 
-Negative indices count from the end. Indices out of range raise IndexError in the reference; kernels do not look.
+Negative indices count from the end. Indices out of range raise IndexError in the reference;
+kernels do not look.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ def _looked_up(source: int, index: Sequence[Expr], kind: Type, size: Dim) -> Exp
 def check_index_rank(values: Type, indices: Type) -> None:
     if values.rank != indices.rank:
         raise ShapeError(
-            f"shapes {shape_text(values.shape)} and {shape_text(indices.shape)} differ in rank; give indices with as many axes"
+            f"shapes {shape_text(values.shape)} and {shape_text(indices.shape)} differ in rank; give "
+            "indices with as many axes"
         )
 
 
@@ -58,7 +60,7 @@ def _take_infer(checks: Checks, types: Sequence[Type], params: Params) -> Type:
 
 
 def _take_loops(types: Sequence[Type], kind: Type, params: Params) -> tuple[Loop, ...]:
-    axis, here = params["axis"], identity(kind.rank)
+    axis, here = int(params["axis"]), identity(kind.rank)
     found = _looked_up(1, here[axis : axis + types[1].rank], types[1], types[0].shape[axis])
     return (
         Loop(
@@ -151,10 +153,11 @@ registry.register(
 def _scatter_infer(checks: Checks, types: Sequence[Type], params: Params) -> Type:
     expect(types, 2, params, "axis", "size")
     integers(types[1])
-    (updates, indices), axis = types, params["axis"]
+    (updates, indices), axis = types, int(params["axis"])
     if not 0 <= axis <= updates.rank - indices.rank:
         raise ShapeError(
-            f"axis {axis} leaves no room for {indices.rank} axes of indices in {shape_text(updates.shape)}; lower it"
+            f"axis {axis} leaves no room for {indices.rank} axes of indices in "
+            f"{shape_text(updates.shape)}; lower it"
         )
     for k, dim in enumerate(indices.shape):
         checks.equal(
@@ -241,7 +244,7 @@ def _along_infer(checks: Checks, types: Sequence[Type], params: Params) -> Type:
 
 
 def _along_loops(types: Sequence[Type], kind: Type, params: Params) -> tuple[Loop, ...]:
-    axis, here = params["axis"], identity(kind.rank)
+    axis, here = int(params["axis"]), identity(kind.rank)
     found = _looked_up(1, here, types[1], types[0].shape[axis])
     return (
         Loop(axes=kind.shape, expr=Load(0, _axis_of(here, axis, (found,)), kind.dtype), dtype=kind.dtype),
@@ -277,7 +280,8 @@ registry.register(
             ((1, 1), (1, 1), {"axis": 1}, 1),
             ((2, 3), (2, 0), {"axis": 1}, 3),
         ),
-        doc="For each element of indices, the value at that index along an axis and at its own place elsewhere.",
+        doc="For each element of indices, the value at that index along an axis and at its own place "
+        "elsewhere.",
     )
 )
 
@@ -292,10 +296,14 @@ def _put_infer(checks: Checks, types: Sequence[Type], params: Params) -> Type:
     return Type(types[0].dtype, (*types[0].shape[:axis], params["size"], *types[0].shape[axis + 1 :]))
 
 
+def _places(x: Any) -> Any:
+    return np.indices(x.shape)  # pyright: ignore[reportUnknownVariableType] - untyped in NumPy
+
+
 def _put_reference(operands: Sequence[Any], params: Params, kind: Type) -> Any:
     updates, indices = operands
     shape: Any = kind.shape
-    result, places = np.zeros(shape, kind.dtype.numpy), list(np.indices(indices.shape))
+    result, places = np.zeros(shape, kind.dtype.numpy), list[Any](_places(indices))
     places[params["axis"]] = indices
     np.add.at(result, tuple(places), updates)
     return result

@@ -1,4 +1,5 @@
-"""Layout: ops that move elements and compute nothing. Every one is an index map, and its adjoint is another."""
+"""Layout: ops that move elements and compute nothing. Every one is an index map, and its adjoint is
+another."""
 
 from __future__ import annotations
 
@@ -62,9 +63,19 @@ def move(
         return f"{name}({texts[0]}, {_params_text(params)})"
 
     op = Op(
-        name=name, infer=infer, reference=lambda xs, p, t: np.asarray(reference(xs[0], p, t.shape)), loops=loops, vjp=vjp, jvp=jvp,
-        batch=batch, label=label or plain, latex=latex, view=view, samples=samples, doc=doc,
-    )  # fmt: skip
+        name=name,
+        infer=infer,
+        reference=lambda xs, p, t: np.asarray(reference(xs[0], p, t.shape)),
+        loops=loops,
+        vjp=vjp,
+        jvp=jvp,
+        batch=batch,
+        label=label or plain,
+        latex=latex,
+        view=view,
+        samples=samples,
+        doc=doc,
+    )
     return registry.register(op)
 
 
@@ -131,8 +142,8 @@ def _reshape_infer(checks: Checks, types: Sequence[Type], params: Params) -> Typ
 def reshape_index(old: Shape, new: Shape) -> tuple[Expr, ...]:
     """Where an element of the shape ``new`` lies in the shape ``old``.
 
-    The axes fall into the finest groups of equal size, so that those which only gain or lose neighbours of size 1
-    stay plain axes; within a group the position is flattened and taken apart again.
+    The axes fall into the finest groups of equal size, so that those which only gain or lose
+    neighbours of size 1 stay plain axes; within a group the position is flattened and taken apart again.
     """
     inner, outer = [k for k, d in enumerate(old) if d != 1], [k for k, d in enumerate(new) if d != 1]
     index: list[Expr] = [Const(0, DType.I64)] * len(old)
@@ -213,7 +224,7 @@ def _transpose_infer(checks: Checks, types: Sequence[Type], params: Params) -> T
     perm = per_axis(params["perm"], types[0].rank, "perm")
     if sorted(perm) != list(range(types[0].rank)):
         raise ShapeError(f"perm {perm} is no order of the axes; name each of 0 to {types[0].rank - 1} once")
-    return Type(types[0].dtype, tuple(types[0].shape[k] for k in perm))
+    return Type(types[0].dtype, tuple(types[0].shape[int(k)] for k in perm))
 
 
 move(
@@ -301,6 +312,7 @@ registry.register(
         batch=_phase_batch,
         label=lambda x, p: f"phase(train={x[0]}, eval={x[1]})",
         samples=tuple(Sample(shapes=(s, s), params={}) for s in ((), (3,), (_N, 2), (0,))),
-        doc="The first operand in training, the second in evaluation; resolved by compile, and evaluation where it is not.",
+        doc="The first operand in training, the second in evaluation; resolved by compile, and "
+        "evaluation where it is not.",
     )
 )

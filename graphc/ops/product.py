@@ -61,7 +61,8 @@ def _others_reference(operands: Sequence[Any], params: Params, kind: Type) -> An
 
 
 def _others_loops(types: Sequence[Type], kind: Type, params: Params) -> tuple[Loop, ...]:
-    """Count zeros and multiply the rest: with one zero only that one's others have a product, with two none has."""
+    """Count zeros and multiply the rest: with one zero only that one's others have a product, with two
+    none has."""
     one, zero = Const(1.0, kind.dtype), Const(0.0, kind.dtype)
     rest = Type(kind.dtype, reduced(kind.shape, params["axes"], False))
     inner: Params = {"axes": params["axes"], "keepdims": False}
@@ -120,6 +121,7 @@ registry.register(
                 ((0, 2), (0,)),
             ]
         ),
-        doc="For each element, the product of the other elements along axes: the derivative of prod, zeros included.",
+        doc="For each element, the product of the other elements along axes: the derivative of prod, "
+        "zeros included.",
     )
 )

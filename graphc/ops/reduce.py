@@ -51,14 +51,14 @@ def fold(
     """The loop that folds ``body`` of the operand over ``params["axes"]``."""
     axes, keepdims = params["axes"], params["keepdims"]
     load = Load(0, folded_index(types[0].rank, axes, keepdims), types[0].dtype)
-    sizes = tuple(types[0].shape[a] for a in axes)
+    sizes = tuple(types[0].shape[int(a)] for a in axes)
     return Loop(
         axes=kind.shape, reduce=sizes, expr=body(load), combine=combine if axes else "", dtype=kind.dtype
     )
 
 
 def _count(kind: Type, params: Params) -> Dim:
-    return product(kind.shape[a] for a in params["axes"])
+    return product(kind.shape[int(a)] for a in params["axes"])
 
 
 def restored(b: Any, value: Any, app: Application) -> Any:
@@ -115,7 +115,8 @@ def declare(
     distinct: bool = False,
     doc: str,
 ) -> Op:
-    """Register a reduction with parameters axes and keepdims; ``infer`` gives its dtype, ``empty`` allows nothing."""
+    """Register a reduction with parameters axes and keepdims; ``infer`` gives its dtype, ``empty``
+    allows nothing."""
 
     def whole_infer(checks: Checks, types: Sequence[Type], params: Params) -> Type:
         expect(types, 1, params, "axes", "keepdims")
@@ -131,9 +132,18 @@ def declare(
 
     cases = _samples(_FULL + (_EMPTY if empty else []), dtypes=dtypes, distinct=distinct)
     op = Op(
-        name=name, infer=whole_infer, reference=whole_reference, loops=loops, vjp=vjp, jvp=jvp, batch=batch,
-        label=label, latex=latex, samples=cases, doc=doc,
-    )  # fmt: skip
+        name=name,
+        infer=whole_infer,
+        reference=whole_reference,
+        loops=loops,
+        vjp=vjp,
+        jvp=jvp,
+        batch=batch,
+        label=label,
+        latex=latex,
+        samples=cases,
+        doc=doc,
+    )
     return registry.register(op)
 
 

@@ -1,10 +1,13 @@
-"""What the structured ops share: checks of operands and parameters, index arithmetic, pieces of their rules."""
+"""What the structured ops share: checks of operands and parameters, index arithmetic, pieces of their
+rules."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
+
+import numpy as np
 
 from graphc.errors import DTypeError, GraphcError, GraphError, ShapeError
 from graphc.graph import Graph, Handle, graph_of, meet, public
@@ -75,6 +78,20 @@ def floating(op: str, x: Any) -> Handle:
     return meet(op, (x,), floating=True)[0]
 
 
+def is_integer(value: Any) -> bool:
+    """Whether ``value`` is an int, of Python or NumPy."""
+    return isinstance(value, (int, np.integer))
+
+
+def is_list(value: Any) -> bool:
+    return isinstance(value, (list, tuple))
+
+
+def listed(value: Any) -> list[Any]:
+    """The items of a list or tuple, or the one that stands alone."""
+    return list(value) if is_list(value) else [value]
+
+
 # ------------------------------------------------------------------------------------------------- checks
 
 
@@ -90,7 +107,8 @@ def checked_axes(axes: Any, rank: int) -> tuple[int, ...]:
     """``axes`` of a node: distinct, counted from 0, ascending."""
     if axes is None or axes != normalise_axes(axes, rank):
         raise ShapeError(
-            f"axes {axes} of a node must be a tuple, ascending and counted from 0; give {normalise_axes(axes, rank)}"
+            f"axes {axes} of a node must be a tuple, ascending and counted from 0; give "
+            f"{normalise_axes(axes, rank)}"
         )
     return axes
 
@@ -120,8 +138,8 @@ _BEYOND = 1 << 62  # larger than any size
 def at_least(checks: Checks, size: Dim, least: Dim, what: str) -> None:
     """Require ``size >= least``, at the call where their forms do not decide it.
 
-    Since what a call checks are equations, the undecided case becomes one: floor((size - least) / huge) is 0 for
-    sizes that suffice and -1 for those that do not.
+    Since what a call checks are equations, the undecided case becomes one: floor((size - least) /
+    huge) is 0 for sizes that suffice and -1 for those that do not.
     """
     spare = size - least
     if isinstance(spare, int) and spare < 0:

@@ -1,4 +1,5 @@
-"""User functions over layout: NumPy's names, with arguments in all their forms brought to the ops' parameters."""
+"""User functions over layout: NumPy's names, with arguments in all their forms brought to the ops'
+parameters."""
 
 from __future__ import annotations
 
@@ -10,8 +11,8 @@ import numpy as np
 
 from graphc.errors import GraphError, ShapeError
 from graphc.graph import Handle, call, lift, meet
-from graphc.ops.rules import function, node
-from graphc.size import Size, is_divisible
+from graphc.ops.rules import function, is_integer, is_list, listed, node
+from graphc.size import is_divisible
 from graphc.types import (
     Checks,
     Dim,
@@ -45,13 +46,13 @@ def reshape(x: Any, shape: Any) -> Handle:
     f32[N,8]
     """
     x = node("reshape", x)
-    target = _completed(x.shape, shape if isinstance(shape, (tuple, list)) else (shape,))
+    target = _completed(x.shape, listed(shape))
     return x if x.shape == target else x.graph.add("reshape", (x,), shape=target)
 
 
 def _completed(old: Shape, given: Sequence[Any]) -> Shape:
     """The target shape with -1 replaced by what is left."""
-    free = [k for k, d in enumerate(given) if isinstance(d, (int, np.integer)) and d == -1]
+    free = [k for k, d in enumerate(given) if is_integer(d) and d == -1]
     known = as_shape(tuple(d for k, d in enumerate(given) if k not in free))
     if not free:
         return known
@@ -66,7 +67,8 @@ def _left(old: Shape, known: Shape, given: Sequence[Any]) -> Dim:
         raise ShapeError(f"shape {shape_text(given)} has size 0, which leaves -1 open; give that size")
     if isinstance(total, int) and isinstance(rest, int) and not is_divisible(total, rest):
         raise ShapeError(
-            f"{total} elements of {shape_text(old)} do not divide into {shape_text(given)}; give sizes whose product divides {total}"
+            f"{total} elements of {shape_text(old)} do not divide into {shape_text(given)}; give sizes "
+            f"whose product divides {total}"
         )
     return total // rest
 
@@ -91,15 +93,15 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Handle:
 
 @function
 def moveaxis(x: Any, source: Any, destination: Any) -> Handle:
-    """``x`` with axes ``source`` moved to the places ``destination`` (ints or sequences); the others keep their order."""
+    """``x`` with axes ``source`` moved to the places ``destination`` (ints or sequences); the others
+    keep their order."""
     x = node("moveaxis", x)
-    origins, targets = (
-        [normalise_axis(a, x.ndim) for a in (axes if isinstance(axes, (tuple, list)) else (axes,))]
-        for axes in (source, destination)
-    )
+    origins = [normalise_axis(a, x.ndim) for a in listed(source)]
+    targets = [normalise_axis(a, x.ndim) for a in listed(destination)]
     if len(set(origins)) != len(origins) or len(set(targets)) != len(targets) or len(origins) != len(targets):
         raise ShapeError(
-            f"source {source} and destination {destination} do not pair up; give as many axes in both, each once"
+            f"source {source} and destination {destination} do not pair up; give as many axes in both, "
+            "each once"
         )
     order = [k for k in range(x.ndim) if k not in origins]
     for target, origin in sorted(zip(targets, origins, strict=True)):
@@ -116,7 +118,8 @@ def ravel(x: Any) -> Handle:
 
 @function
 def squeeze(x: Any, axis: Any = None) -> Handle:
-    """``x`` without its axes of size 1 (None: all that are known to be 1); raises ShapeError for another size."""
+    """``x`` without its axes of size 1 (None: all that are known to be 1); raises ShapeError for
+    another size."""
     x = node("squeeze", x)
     axes = tuple(k for k, d in enumerate(x.shape) if d == 1) if axis is None else normalise_axes(axis, x.ndim)
     for k in axes:
@@ -131,7 +134,7 @@ def squeeze(x: Any, axis: Any = None) -> Handle:
 def expand_dims(x: Any, axis: Any) -> Handle:
     """``x`` with new axes of size 1 at the places ``axis`` of the result."""
     x = node("expand_dims", x)
-    count = len(axis) if isinstance(axis, (tuple, list)) else 1  # pyright: ignore[reportUnknownArgumentType]
+    count = len(listed(axis))
     places, rest = normalise_axes(axis, x.ndim + count), iter(x.shape)
     return reshape(x, tuple(1 if k in places else next(rest) for k in range(x.ndim + count)))
 
@@ -146,7 +149,8 @@ def flip(x: Any, axis: Any = None) -> Handle:
 
 @function
 def pad(x: Any, pad_width: Any, constant_values: float = 0) -> Handle:
-    """``x`` surrounded by ``constant_values``; ``pad_width`` is a number, a pair, or a pair an axis, as in NumPy."""
+    """``x`` surrounded by ``constant_values``; ``pad_width`` is a number, a pair, or a pair an axis,
+    as in NumPy."""
     x = node("pad", x)
     pairs = _pairs(pad_width, x.ndim)
     low, high = tuple(p[0] for p in pairs), tuple(p[1] for p in pairs)
@@ -157,18 +161,19 @@ def pad(x: Any, pad_width: Any, constant_values: float = 0) -> Handle:
 
 
 def _pairs(width: Any, rank: int) -> list[tuple[Dim, Dim]]:
-    if isinstance(width, (int, str, Size, np.integer)):
+    width = width.tolist() if isinstance(width, np.ndarray) else width
+    if not is_list(width):
         return [(as_dim(width), as_dim(width))] * rank
-    items = [tuple(w) if isinstance(w, (tuple, list)) else w for w in width]  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-    if len(items) == 2 and not any(isinstance(i, tuple) for i in items):
-        items = [tuple(items)]
+    items = [listed(item) if is_list(item) else item for item in width]
+    if len(items) == 2 and not any(is_list(i) for i in items):
+        items = [items]
     if len(items) == 1:
         items *= rank
-    if len(items) != rank or not all(isinstance(i, tuple) and len(i) == 2 for i in items):  # pyright: ignore[reportUnknownArgumentType]
+    if len(items) != rank or not all(is_list(i) and len(i) == 2 for i in items):
         raise ShapeError(
             f"pad_width {width} does not fit rank {rank}; give a number, a pair, or {rank} pairs"
         )
-    return [(as_dim(a), as_dim(o)) for a, o in items]  # pyright: ignore[reportGeneralTypeIssues, reportUnknownArgumentType]
+    return [(as_dim(a), as_dim(o)) for a, o in items]
 
 
 def _met(op: str, values: Sequence[Any]) -> list[Handle]:
@@ -179,7 +184,8 @@ def _met(op: str, values: Sequence[Any]) -> list[Handle]:
 
 @function
 def concatenate(values: Sequence[Any], axis: int = 0) -> Handle:
-    """``values`` joined along ``axis``; dtypes meet by promotion; raises ShapeError when other sizes differ."""
+    """``values`` joined along ``axis``; dtypes meet by promotion; raises ShapeError when other sizes
+    differ."""
     handles = _met("concatenate", values)
     at = normalise_axis(axis, handles[0].ndim)
     return handles[0] if len(handles) == 1 else handles[0].graph.add("concatenate", handles, axis=at)
@@ -202,7 +208,7 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Handle]:
 
 
 def _cuts(size: Dim, parts: Any) -> list[Dim]:
-    if not isinstance(parts, (int, np.integer)):
+    if not is_integer(parts):
         return [0, *(as_dim(p) for p in parts), size]
     if parts < 1 or not is_divisible(size, int(parts)):
         raise ShapeError(
@@ -239,7 +245,8 @@ def ones_like(x: Any, dtype: Any = None) -> Handle:
 
 @function
 def phase(train: Any, eval: Any) -> Handle:
-    """``train`` in programs compiled with mode="train", ``eval`` with mode="eval"; both are broadcast to one shape."""
+    """``train`` in programs compiled with mode="train", ``eval`` with mode="eval"; both are broadcast
+    to one shape."""
     first, second = meet("phase", (train, eval))
     shape = Checks().broadcast([first.shape, second.shape])
     return first.graph.add("phase", (broadcast_to(first, shape), broadcast_to(second, shape)))

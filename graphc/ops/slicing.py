@@ -1,4 +1,5 @@
-"""Ranges of axes: slice and its adjoint, padding, joining. Bounds with symbolic sizes are checked at the call."""
+"""Ranges of axes: slice and its adjoint, padding, joining. Bounds with symbolic sizes are checked at
+the call."""
 
 from __future__ import annotations
 
@@ -56,9 +57,13 @@ def _check_span(checks: Checks, size: Dim, start: Dim, stop: Dim, step: int, wha
     at_least(checks, size if step > 0 else size - 1, stop if step > 0 else start, f"{what}, upper end")
 
 
+def _places(start: int, step: int, count: int) -> Any:
+    return start + step * np.arange(count)
+
+
 def _slice_reference(x: Any, params: Params, shape: Any) -> Any:
     for axis, (start, step, count) in enumerate(zip(params["start"], params["step"], shape, strict=True)):
-        x = np.take(x, start + step * np.arange(count), axis=axis)
+        x = np.take(x, _places(start, step, count), axis=axis)
     return x
 
 
@@ -114,7 +119,8 @@ move(
         ((0, 3), _span((0, 0, 1), (0, 3, 2))),
         ((1,), _span((0, 1, 1))),
     ),
-    doc="A range of each axis; stop lies one step past the last element, -1 where a negative step runs to the front.",
+    doc="A range of each axis; stop lies one step past the last element, -1 where a negative step runs "
+    "to the front.",
 )
 
 
@@ -128,7 +134,7 @@ def _place_infer(checks: Checks, types: Sequence[Type], params: Params) -> Type:
 def _place_reference(x: Any, params: Params, shape: Any) -> Any:
     result = np.zeros(shape, x.dtype)
     rows = [
-        start + step * np.arange(count)
+        _places(start, step, count)
         for start, step, count in zip(params["start"], params["step"], x.shape, strict=True)
     ]
     result[np.ix_(*rows)] = x

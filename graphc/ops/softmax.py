@@ -12,6 +12,8 @@ from graphc.graph import Handle
 from graphc.loops import Axis, Const, Load, Loop, call, identity
 from graphc.ops.reduce import fold
 from graphc.ops.rules import (
+    Jvp,
+    Vjp,
     axes_text,
     checked_axes,
     checked_axis,
@@ -202,7 +204,7 @@ def _axis_batch(b: Any, app: Application, batched: Sequence[bool]) -> Any:
 
 
 def _declare(
-    name: str, reference: Any, loops: Callable[..., tuple[Loop, ...]], vjp: Any, jvp: Any, doc: str
+    name: str, reference: Any, loops: Callable[..., tuple[Loop, ...]], vjp: Vjp, jvp: Jvp, doc: str
 ) -> None:
     cases = [((5,), 0), ((1,), 0), ((_N, 3), 1), ((_N, 3), 0), ((2, 3, 4), 1), ((0, 3), 1), ((3, 0), 1)]
     registry.register(

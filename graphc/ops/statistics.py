@@ -1,4 +1,5 @@
-"""User functions over reductions: NumPy's names and arguments, and what is composed of them (variance, deviation)."""
+"""User functions over reductions: NumPy's names and arguments, and what is composed of them (variance,
+deviation)."""
 
 from __future__ import annotations
 
@@ -19,7 +20,10 @@ def _plain(op: str, doc: str, lifted: bool) -> None:
         return _over(op, floating(op, x) if lifted else node(op, x), axis, keepdims)
 
     reduction.__name__ = reduction.__qualname__ = op
-    reduction.__doc__ = f"{doc} ``axis`` is None for all axes, an int or a tuple; raises ShapeError for axes that ``x`` lacks."
+    reduction.__doc__ = (
+        f"{doc} ``axis`` is None for all axes, an int or a tuple; raises ShapeError for "
+        "axes that ``x`` lacks."
+    )
     function(reduction)
 
 
@@ -90,5 +94,3 @@ def std(x: Any, axis: Any = None, *, ddof: int = 0, keepdims: bool = False) -> H
 def norm(x: Any, axis: Any = None, keepdims: bool = False) -> Handle:
     """Euclidean norm over ``axis``, sqrt(sum(x * x)); its gradient at 0 is 0."""
     return _over("norm", floating("norm", x), axis, keepdims)
-
-
