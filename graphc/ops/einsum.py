@@ -92,6 +92,8 @@ _TYPICAL = 64  # stands for a size that is not known, when paths are compared
 
 def _cheapest(terms: Sequence[Term], out: Word) -> tuple[int, int]:
     """The pair whose contraction takes the fewest multiplications, the first of equals."""
+    if len(terms) == 2:
+        return 0, 1
     sizes: Mapping[Any, Dim] = {i: d for value, word in terms for i, d in zip(word, value.shape, strict=True)}
 
     def cost(pair: tuple[int, int]) -> int:
