@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from textwrap import dedent
 from typing import Any
 
 import numpy as np
@@ -19,8 +18,8 @@ XY = X + "%1: f32[N,3] = input(name='y')\n"
 I = "%0: i32[N] = input(name='x')\n"  # noqa: E741
 
 
-def lines(text: str) -> str:
-    return "\n".join(line.strip() for line in dedent(text).strip().splitlines())
+def plain(text: str) -> str:
+    return text.strip().replace('"', "'")
 
 
 def after(text: str, *passes: Any) -> str:
@@ -78,7 +77,7 @@ SIMPLER = {
     ),
     "max(x, x)": (X + "%1: f32[N,3] = maximum(%0, %0)", X),
     "where(c, x, x)": (
-        XY + "%2: bool[N,3] = lt(%0, %1)\n%3: f32[N,3] = where(%2, %0, %0)".replace("bool", "b1"),
+        XY + "%2: b1[N,3] = lt(%0, %1)\n%3: f32[N,3] = where(%2, %0, %0)",
         X,
     ),
     "where(not c, x, y)": (
@@ -131,7 +130,8 @@ SIMPLER = {
     ),
     "sum over size 1": (
         X
-        + "%1: f32[N,3,1] = reshape(%0, shape=(dim('N'), 3, 1))\n%2: f32[N,3] = sum(%1, axes=(2,), keepdims=False)",
+        + "%1: f32[N,3,1] = reshape(%0, shape=(dim('N'), 3, 1))\n"
+        + "%2: f32[N,3] = sum(%1, axes=(2,), keepdims=False)",
         X,
     ),
     "contraction of a transpose": (
@@ -169,12 +169,11 @@ KEPT = {
     "x / 3, which rounds": X
     + "%1: f32[] = const(value=constant((3.0,), 'float32', ()))\n%2: f32[N,3] = div(%0, %1)",
     "x / 2**127, whose reciprocal is subnormal": X
-    + "%1: f32[] = const(value=constant((1.7014118346046923e+38,), 'float32', ()))\n%2: f32[N,3] = div(%0, %1)",
+    + "%1: f32[] = const(value=constant((1.7014118346046923e+38,), 'float32', ()))\n"
+    "%2: f32[N,3] = div(%0, %1)",
     "-(x - y), for x = y": XY + "%2: f32[N,3] = sub(%0, %1)\n%3: f32[N,3] = neg(%2)",
     "(x + c) - c, which rounds": X
-    + "%1: f32[] = const(value=constant((1e+16,), 'float32', ()))\n".replace(
-        "1e+16", "1.0000000272564224e+16"
-    )
+    + "%1: f32[] = const(value=constant((1.0000000272564224e+16,), 'float32', ()))\n"
     + "%2: f32[N,3] = add(%0, %1)\n%3: f32[N,3] = sub(%2, %1)",
     "exp(log(x)), for x < 0": X + "%1: f32[N,3] = log(%0)\n%2: f32[N,3] = exp(%1)",
     "sqrt(x) ** 2, for x < 0": X + "%1: f32[N,3] = sqrt(%0)\n%2: f32[N,3] = square(%1)",
@@ -192,13 +191,13 @@ KEPT = {
 @pytest.mark.parametrize("case", SIMPLER)
 def test_simplify(case: str) -> None:
     text, expected = SIMPLER[case]
-    assert lines(after(text, simplify, simplify)) == lines(expected)
-    assert lines(after(text, simplify)) == lines(expected)
+    assert plain(after(text, simplify, simplify)) == plain(expected)
+    assert plain(after(text, simplify)) == plain(expected)
 
 
 @pytest.mark.parametrize("case", KEPT)
 def test_simplify_keeps(case: str) -> None:
-    assert lines(after(KEPT[case], simplify)) == lines(str(parse(KEPT[case])))
+    assert plain(after(KEPT[case], simplify)) == plain(str(parse(KEPT[case])))
 
 
 def test_a_contraction_that_others_read_is_not_repeated() -> None:
@@ -235,7 +234,7 @@ def test_fold_computes_what_is_known() -> None:
     text += "%3: f32[3] = mul(%1, %2)\n%4: f32[3] = exp(%3)\n%5: f32[] = sum(%3, axes=(0,), keepdims=False)\n"
     text += "%6: f32[N,3] = add(%0, %5)"
     expected = X + C.format(1, "", "(12.0,)", "()") + "%2: f32[N,3] = add(%0, %1)"
-    assert lines(after(text, fold)) == lines(expected)
+    assert plain(after(text, fold)) == plain(expected)
 
 
 def test_fold_never_grows_a_program() -> None:
@@ -258,7 +257,7 @@ def test_share_orders_commutative_operands_only() -> None:
     text = XY + "%2: f32[N,3] = mul(%0, %1)\n%3: f32[N,3] = mul(%1, %0)\n%4: f32[N,3] = div(%2, %3)\n"
     text += "%5: f32[N,3] = div(%3, %2)\n%6: f32[N,3] = maximum(%5, %4)"
     expected = XY + "%2: f32[N,3] = mul(%0, %1)\n%3: f32[N,3] = div(%2, %2)\n%4: f32[N,3] = maximum(%3, %3)"
-    assert lines(after(text, share)) == lines(expected)
+    assert plain(after(text, share)) == plain(expected)
 
 
 def test_prune_drops_what_no_root_needs() -> None:

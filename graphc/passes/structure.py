@@ -69,7 +69,12 @@ def share(cone: Cone) -> Rewritten:
     >>> len(share(Cone(g, {"z": (x * y + y * x).id})).cone.nodes)
     4
     """
-    return visited(cone, _ordered)
+    unordered = any(_out_of_order(cone.graph.nodes[at]) for at in cone.nodes)
+    return visited(cone, _ordered) if unordered else unchanged(cone)
+
+
+def _out_of_order(node: Node) -> bool:
+    return node.op in COMMUTATIVE and list(node.operands) != sorted(node.operands)
 
 
 def _ordered(target: Graph, at: int, node: Node, operands: Sequence[Handle]) -> Handle | None:

@@ -94,11 +94,16 @@ class _OntoCutError(Exception):
     """A rewrite would have produced a node that was cut; it is declined."""
 
 
+class _WouldBuildError(Exception):
+    """A rule began to build while it was only asked whether it applies."""
+
+
 @dataclass(slots=True)
 class Rewriter:
     """Builds nodes of ``graph`` in normal form under ``rules``; what rules are handed to build with.
 
-    ``uses`` counts, where the driver knows it, how often each new node was read before.
+    ``uses`` counts, where the driver knows it, how often each node was read before. A ``probing`` rewriter
+    appends nothing; it only tells whether a rule may apply.
     """
 
     graph: Graph
@@ -106,8 +111,9 @@ class Rewriter:
     cuts: set[int] = field(default_factory=set[int])
     uses: Counter[int] = field(default_factory=Counter[int])
     applied: list[Applied] = field(default_factory=list[Applied])
+    probing: bool = False
+    old: int = -1  # the node in whose place is built
     _depth: int = 0
-    _old: int = -1
 
     def __call__(self, op: str, /, *operands: Handle, **params: Any) -> Handle:
         return self.build(Term(op, operands, params))
@@ -129,8 +135,17 @@ class Rewriter:
             del self.applied[before:]
         return None
 
+    def may_rewrite(self, term: Term) -> bool:
+        """Whether a rule may apply to ``term``; a rule that declines only after building counts."""
+        try:
+            return self.rewrite(term) is not None
+        except _WouldBuildError:
+            return True
+
     def constant(self, value: float, dtype: DType) -> Handle:
         """A scalar constant."""
+        if self.probing:
+            raise _WouldBuildError
         return self.graph.constant(Constant.of(value, dtype))
 
     def see(self, value: Handle) -> Term | None:
@@ -182,11 +197,13 @@ class Rewriter:
         """Build and record in the name of node ``at`` of ``source``."""
         origins = source.origins(at)
         role = origins[0].role if origins else "forward"
-        self._old = at
+        self.old = at
         with self.graph.on_behalf_of(origins), self.graph.role(role):
             yield
 
     def _append(self, term: Term) -> Handle:
+        if self.probing:
+            raise _WouldBuildError
         made = self.graph.add(term.op, term.operands, **term.params)
         if self._depth and made.id in self.cuts:
             raise _OntoCutError
@@ -209,7 +226,7 @@ class Rewriter:
 
     def _record(self, rule: Local, made: Handle) -> None:
         here = self.graph.here()
-        self.applied.append(Applied(rule.name, self._old, made.id, here.layer, here.place))
+        self.applied.append(Applied(rule.name, self.old, made.id, here.layer, here.place))
 
 
 def reaches(shape: Shape, wider: Shape) -> bool:
@@ -223,10 +240,27 @@ def reaches(shape: Shape, wider: Shape) -> bool:
 
 def rewrite_cone(cone: Cone, rules: Rules) -> Rewritten:
     """The cone rebuilt under ``rules``; nodes in ``cone.kept`` are copied and never seen through."""
-    sweep = _Sweep(cone, rules, cone.users(), frozenset(cone.roots))
+    uses = _uses(cone)
+    if not _may_change(cone, rules, uses):
+        return Rewritten(cone, {at: at for at in cone.nodes})
+    sweep = _Sweep(cone, rules, uses)
     done = rebuild(cone, sweep)
     applied = tuple(sweep.rewriter.applied) if sweep.rewriter else ()
     return Rewritten(done.cone, done.mapping, applied)
+
+
+def _uses(cone: Cone) -> Counter[int]:
+    """How often each node of the cone is read, as an operand or as a root."""
+    uses = Counter({at: len(users) for at, users in cone.users().items()})
+    uses.update(cone.roots)
+    return uses
+
+
+def _may_change(cone: Cone, rules: Rules, uses: Counter[int]) -> bool:
+    """Whether a rule may apply somewhere: looking is much cheaper than rebuilding."""
+    b = Rewriter(cone.graph, rules, set(cone.kept), uses, probing=True)
+    terms = (b.see(cone.graph.handle(at)) for at in cone.nodes)
+    return any(b.may_rewrite(term) for term in terms if term is not None)
 
 
 @dataclass(slots=True)
@@ -235,15 +269,14 @@ class _Sweep:
 
     cone: Cone
     rules: Rules
-    users: Mapping[int, Sequence[int]]
-    roots: frozenset[int]
+    uses: Counter[int]
     rewriter: Rewriter | None = None
 
     def __call__(self, target: Graph, at: int, node: Node, operands: Sequence[Handle]) -> Handle:
         if self.rewriter is None:
             self.rewriter = Rewriter(target, self.rules)
         made = self._made(self.rewriter, target, at, node, operands)
-        self.rewriter.uses[made.id] += len(self.users[at]) + (at in self.roots)
+        self.rewriter.uses[made.id] += self.uses[at]
         if at in self.cone.kept:
             self.rewriter.cuts.add(made.id)
         return made
@@ -253,5 +286,5 @@ class _Sweep:
             return target.copy_leaf(node, self.cone.graph, at)
         if at in self.cone.kept:
             return target.add(node.op, operands, **dict(node.params))
-        with b.standing_for(at, self.cone.graph):
-            return b.build(Term(node.op, tuple(operands), node.param))
+        b.old = at
+        return b.build(Term(node.op, tuple(operands), node.param))
