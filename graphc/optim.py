@@ -43,7 +43,7 @@ class SGD:
 
     def __post_init__(self) -> None:
         rate = self.learning_rate
-        if not isinstance(rate, Real) or not math.isfinite(rate) or rate < 0:  # pyright: ignore[reportUnnecessaryIsInstance]
+        if isinstance(rate, bool) or not isinstance(rate, Real) or not math.isfinite(rate) or rate < 0:  # pyright: ignore[reportUnnecessaryIsInstance]
             raise GraphError(f"learning_rate={rate!r}; give a finite number of at least 0").located("SGD")
 
     def __call__(self, grads: Gradients) -> Updates:
@@ -68,17 +68,21 @@ def _checked(grads: Any, optimiser: str) -> Graph:
     if not isinstance(grads, Mapping) or not grads:
         raise GraphError(f"{grads!r} is no {{parameter: gradient}}; give gc.grad(loss)").located(optimiser)
     for target, gradient in cast("Gradients", grads).items():
-        _check_target(target, optimiser)
-        check_update(target, gradient)
+        _check_pair(target, gradient, optimiser)
     return graph_of(list(cast("Gradients", grads)), optimiser)
 
 
-def _check_target(target: Any, optimiser: str) -> None:
+def _check_pair(target: Any, gradient: Any, optimiser: str) -> None:
     if not isinstance(target, Handle):
         raise GraphError(f"{target!r} is no parameter; give handles").located(optimiser)
     if target.node.op not in ("param", "state"):
         problem = f"{target.label} is no parameter; only parameters and states are updated"
         raise GraphError(problem).located(optimiser, target.place)
+    if not isinstance(gradient, Handle):
+        raise GraphError(f"gradient {gradient!r} of {target.label} is no node").located(
+            optimiser, target.place
+        )
+    check_update(target, gradient)
 
 
 __all__ = ["SGD", "Gradients", "Updates"]

@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import Any
 
-from graphc.declare.formula import DEPTH, Formula, Value
+from graphc.declare.formula import DEPTH, Formula, Value, require_function
 from graphc.errors import ExpressionError
 from graphc.graph.imported import brief
 
@@ -126,6 +126,7 @@ class _Reader:
 
     def _function(self, expr: Any, depth: int) -> Value:
         name = type(expr).__name__
+        require_function(_NAMES.get(name, name))
         return self._folded(_NAMES.get(name, name), expr.args, depth)
 
     def _folded(self, name: str, args: Any, depth: int) -> Value:

@@ -15,9 +15,9 @@ from functools import reduce
 from typing import Any
 
 from graphc import registry
-from graphc.declare.functions import elementwise_arity, misfit, nearest
+from graphc.declare.functions import elementwise_arity, function_named, misfit, nearest
 from graphc.errors import ExpressionError
-from graphc.graph import FUNCTIONS, Graph, Handle
+from graphc.graph import Graph, Handle
 from graphc.graph.imported import brief, listed
 from graphc.types import DType, promote
 
@@ -75,12 +75,13 @@ class Formula:
         name = _spelt_out(name, len(values), options)
         if name in _FOLDING and len(values) > 2 and not options:
             return reduce(lambda left, right: self.apply(name, (left, right)), values)
-        problem = _unknown(name) or misfit(name, values, options or {})
+        function = require_function(name)
+        problem = misfit(name, values, options or {})
         if problem:
             raise ExpressionError(problem)
         if name in _ARITHMETIC and not any(isinstance(v, Handle) for v in values):
             return self.number(_computed(name, values))
-        return FUNCTIONS[name](*self._operands(name, values), **(options or {}))
+        return function(*self._operands(name, values), **(options or {}))
 
     def _operands(self, name: str, values: Sequence[Value]) -> list[Any]:
         if name == "where" and not any(isinstance(v, Handle) for v in values[1:]):
@@ -100,13 +101,16 @@ class Formula:
 def known_functions() -> frozenset[str]:
     """The names of all functions that a formula may use, user-defined elementwise ops among them."""
     elementwise = {op.name for op in registry.ops() if op.scalar is not None and not op.scalar.parent}
-    return frozenset((elementwise | ARRAY_FUNCTIONS) & FUNCTIONS.keys())
+    return frozenset(elementwise | ARRAY_FUNCTIONS)
 
 
-def _unknown(name: str) -> str:
-    if name in FUNCTIONS and (name in ARRAY_FUNCTIONS or elementwise_arity(name) is not None):
-        return ""
-    return f"there is no function {brief(name)} in formulas; {nearest(name, known_functions())}"
+def require_function(name: str) -> Callable[..., Any]:
+    """Function ``name``; raises ``ExpressionError`` with the nearest name unless formulas have it."""
+    found = function_named(name)
+    if found is None or (name not in ARRAY_FUNCTIONS and elementwise_arity(name) is None):
+        hint = nearest(name, known_functions())
+        raise ExpressionError(f"there is no function {brief(name)} in formulas; {hint}")
+    return found
 
 
 def _spelt_out(name: str, count: int, options: Mapping[str, Any] | None) -> str:
@@ -146,4 +150,4 @@ _ARITHMETIC: dict[str, Callable[..., Any]] = {
     "neg": operator.neg, "abs": abs,
 }  # fmt: skip
 
-__all__ = ["DEPTH", "Formula", "Value", "known_functions"]
+__all__ = ["DEPTH", "Formula", "Value", "known_functions", "require_function"]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from graphc import registry
 from graphc.errors import GraphcError, GraphError
-from graphc.graph import FUNCTIONS, LEAVES, Graph, Handle
+from graphc.graph import FUNCTIONS, LEAVES, Graph, Handle, apply
 from graphc.graph.imported import brief, listed
 
 # Functions whose operands come as one sequence, and those with a parameter in front of the operands.
@@ -25,12 +26,19 @@ def apply_named(graph: Graph, name: str, operands: Sequence[Any], options: Mappi
     known = {*FUNCTIONS, *_op_names(), *LEAVES}
     if name not in known:
         raise GraphError(f"there is no op or function {brief(name)}; {nearest(name, known)}")
-    function = FUNCTIONS.get(name)
+    function = function_named(name)
     problem = "" if function is None else misfit(name, *_arguments(name, operands, options))
     if function is not None and not problem:
         args, rest = _arguments(name, operands, options)
         return function(*args, **rest)
     return _add_op(graph, name, operands, options, problem)
+
+
+def function_named(name: str) -> Callable[..., Any] | None:
+    """The user function ``name``, or the elementwise op of that name (``gc.elementwise`` makes such)."""
+    if name in FUNCTIONS:
+        return FUNCTIONS[name]
+    return partial(apply, name) if elementwise_arity(name) is not None else None
 
 
 def misfit(name: str, args: Sequence[Any], options: Mapping[str, Any]) -> str:
@@ -103,4 +111,4 @@ def _frozen(value: Any) -> Any:
     return tuple(_frozen(v) for v in value) if isinstance(value, (list, tuple)) else value  # pyright: ignore[reportUnknownVariableType]
 
 
-__all__ = ["apply_named", "elementwise_arity", "misfit", "nearest", "signature_text"]
+__all__ = ["apply_named", "elementwise_arity", "function_named", "misfit", "nearest", "signature_text"]

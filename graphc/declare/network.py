@@ -76,20 +76,15 @@ def from_networkx(dag: Any, name: str | None = None, *, seed: int = 0) -> Import
     >>> net["y"].label
     'y (tanh)'
     """
-    graph = (
-        Graph(graph_name(dag) or "graph" if name is None else name, seed=seed)
-        if hasattr(dag, "graph")
-        else Graph()
-    )
-    reader = _Network(graph)
+    reader = _Network(Graph(graph_name(dag) if name is None else name, seed=seed))
     try:
         declared = read_networkx(dag)
         for node in declared:
             reader.nodes[node.name] = reader.build(node)
     except GraphcError as error:
-        raise error.located(f"network {graph.name!r}", graph.here().place) from None
+        raise error.located(f"network {brief(reader.graph.name)}", reader.graph.here().place) from None
     outputs = {str(node.name): reader.nodes[node.name] for node in declared if node.is_sink}
-    return Imported(graph, MappingProxyType(reader.nodes), MappingProxyType(outputs))
+    return Imported(reader.graph, MappingProxyType(reader.nodes), MappingProxyType(outputs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +102,8 @@ class _Network:
         attributes = dict(node.attributes)
         layer, op, expr = (attributes.pop(key, None) for key in ("layer", "op", "expr"))
         if (op is None) == (expr is None):
-            raise GraphError(f"it has {'neither' if op is None else 'both'} op= and expr=; give one of them")
+            has = "neither op= nor" if op is None else "both op= and"
+            raise GraphError(f"it has {has} expr=; give one of them")
         if op is not None and not isinstance(op, str):
             raise GraphError(f"op={op!r} is not a text; name an op, as in op='mul'")
         if op in LEAVES:

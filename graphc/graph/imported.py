@@ -30,9 +30,9 @@ class Declared:
 def read_networkx(dag: Any) -> list[Declared]:
     """The nodes of ``dag`` in topological order.
 
-    Operands are ordered by the node's ``args=`` (a list of parents' names), else by ``operand=`` on the edges,
-    else, in a multigraph, by edge keys that are exactly 0, 1, 2 ..., else as the edges were inserted.
-    Raises ``GraphError`` for what is no directed networkx graph, for cycles and orders that do not fit.
+    Operands are ordered by the node's ``args=`` (a list of parents), else by ``operand=`` on the edges, else,
+    in a multigraph, by edge keys that are exactly 0, 1, 2 ..., else as the edges were inserted. Raises
+    ``GraphError`` for what is no directed networkx graph, for cycles and orders that do not fit.
     """
     _check_directed(dag)
     _check_acyclic(dag)
@@ -41,8 +41,8 @@ def read_networkx(dag: Any) -> list[Declared]:
 
 def graph_name(dag: Any) -> str:
     """The name that ``dag`` carries, or ``"graph"``."""
-    _check_directed(dag)
-    return str(dag.graph.get("name") or "graph")
+    carried = getattr(dag, "graph", None)
+    return str(carried.get("name") or "graph") if isinstance(carried, dict) else "graph"
 
 
 def brief(name: Any) -> str:

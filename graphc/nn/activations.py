@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Callable
 
 from graphc import registry
+from graphc.declare.functions import function_named
 from graphc.errors import GraphError
 from graphc.graph import FUNCTIONS, Handle
 
@@ -21,7 +22,7 @@ def activation_named(name: str) -> Activation:
     >>> activation_named("relu").__name__
     'relu'
     """
-    found = _more().get(name) or (FUNCTIONS.get(name) if _is_unary(name) else None)
+    found = _more().get(name) or (function_named(name) if name in _unary() else None)
     if found is not None:
         return found
     near = difflib.get_close_matches(str(name)[:100], _known(), n=1)
@@ -47,16 +48,12 @@ def _along_last(name: str) -> Activation:
     return lambda x: FUNCTIONS[name](x, axis=-1)
 
 
-def _is_unary(name: str) -> bool:
-    return name in _unary()
-
-
 def _unary() -> set[str]:
     return {op.name for op in registry.ops() if op.scalar and op.scalar.arity == 1 and not op.scalar.parent}
 
 
 def _known() -> list[str]:
-    return sorted({*_more(), *(_unary() & FUNCTIONS.keys())})
+    return sorted({*_more(), *_unary()})
 
 
 __all__ = ["Activation", "activation_named"]

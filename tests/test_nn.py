@@ -1,0 +1,289 @@
+"""Layers and losses."""
+
+import numpy as np
+import pytest
+import sympy
+
+import graphc as gc
+from graphc.errors import DTypeError, GraphError, ShapeError
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(5, 4))
+W = RNG.normal(size=(4, 3))
+B = RNG.normal(size=3)
+
+
+def dense(activation=None, shape=("N", 4), **options):
+    g = gc.Graph()
+    x = g.input("x", shape, "float64")
+    layer = gc.nn.Dense(3, activation, init=W, bias_init=B, name="d", **options)
+    return g, layer(x)
+
+
+ACTIVATIONS = {
+    None: lambda z: z,
+    "identity": lambda z: z,
+    "relu": lambda z: np.maximum(z, 0),
+    "leaky_relu": lambda z: np.where(z > 0, z, 0.01 * z),
+    "step": lambda z: (z > 0).astype(float),
+    "softmax": lambda z: np.exp(z) / np.exp(z).sum(-1, keepdims=True),
+    "log_softmax": lambda z: z - np.log(np.exp(z).sum(-1, keepdims=True)),
+}
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_dense_computes_activation_of_x_weight_plus_bias(name):
+    _, y = dense(name)
+    np.testing.assert_allclose(gc.interpret(y, x=X), ACTIVATIONS[name](X @ W + B), rtol=1e-12)
+
+
+def test_dense_with_a_callable_and_a_user_defined_activation():
+    _, y = dense(lambda z: z * z)
+    np.testing.assert_allclose(gc.interpret(y, x=X), (X @ W + B) ** 2, rtol=1e-12)
+    gc.elementwise("test_nn_swish", lambda z: z / (1 + sympy.exp(-z)))
+    _, y = dense("test_nn_swish")
+    z = X @ W + B
+    np.testing.assert_allclose(gc.interpret(y, x=X), z / (1 + np.exp(-z)), rtol=1e-12)
+
+
+def test_dense_over_other_ranks_and_without_bias():
+    _, y = dense(shape=(4,))
+    np.testing.assert_allclose(gc.interpret(y, x=X[0]), X[0] @ W + B)
+    _, y = dense(shape=(2, "N", 4))
+    batch = np.stack([X, -X])
+    np.testing.assert_allclose(gc.interpret(y, x=batch), batch @ W + B)
+    g, y = dense(use_bias=False)
+    assert [p.name for p in g.params] == ["d.weight"]
+    np.testing.assert_allclose(gc.interpret(y, x=X), X @ W)
+
+
+def test_parameters_take_the_inputs_dtype_and_the_layers_name():
+    g = gc.Graph()
+    for dtype in ("float32", "float64", "int32"):
+        gc.nn.Dense(2, name=dtype)(g.input(f"x_{dtype}", ("N", 3), dtype))
+    assert {p.name: str(p.type) for p in g.params} == {
+        "float32.weight": "f32[3,2]",
+        "float32.bias": "f32[2]",
+        "float64.weight": "f64[3,2]",
+        "float64.bias": "f64[2]",
+        "int32.weight": "f32[3,2]",
+        "int32.bias": "f32[2]",
+    }
+    layers = {o.layer for p in g.params for o in g.origins(p.id)}
+    assert layers == {"float32", "float64", "int32"}
+
+
+def test_nameless_layers_get_free_names_in_their_scope():
+    g = gc.Graph()
+    x = g.input("x", ("N", 4))
+    gc.nn.Dense(4)(gc.nn.Dense(4)(x))
+    with g.scope("block"):
+        gc.nn.Dense(4)(gc.nn.Dense(4, name="dense_1")(x))
+    gc.nn.Sequential(gc.nn.Dense(4), gc.nn.Dense(4), name="mlp")(x)
+    assert [p.name for p in g.params][::2] == [
+        "dense.weight",
+        "dense_1.weight",
+        "block.dense_1.weight",
+        "block.dense.weight",
+        "mlp.dense.weight",
+        "mlp.dense_1.weight",
+    ]
+
+
+def test_one_layer_called_twice_shares_its_parameters_and_its_gradients_add():
+    g = gc.Graph()
+    layer = gc.nn.Dense(4, init=np.eye(4))
+    x = g.input("x", ("N", 4), "float64")
+    loss = gc.sum(layer(layer(x)))
+    assert [p.name for p in g.params] == ["dense.weight", "dense.bias"]
+    bias = gc.interpret(gc.grad(loss, g["dense.bias"]), x=X)
+    np.testing.assert_allclose(bias, np.full(4, 10.0))
+
+
+def test_one_layer_in_two_graphs_has_parameters_in_each():
+    layer = gc.nn.Dense(2)
+    for _ in range(2):
+        g = gc.Graph()
+        layer(g.input("x", (3,)))
+        assert [p.name for p in g.params] == ["dense.weight", "dense.bias"]
+
+
+def test_sequential_applies_layers_and_names_of_activations():
+    g = gc.Graph()
+    x = g.input("x", ("N", 4), "float64")
+    net = gc.nn.Sequential(gc.nn.Dense(3, init=W, bias_init=B), "tanh", gc.exp, lambda z: z + 1)
+    np.testing.assert_allclose(gc.interpret(net(x), x=X), np.exp(np.tanh(X @ W + B)) + 1, rtol=1e-12)
+    assert gc.nn.Sequential()(x) is x
+
+
+def layer_errors(g):
+    x = g.input("x", ("N", 4))
+    shared = gc.nn.Dense(3, name="shared")
+    shared(x)
+    return {
+        "units": (lambda: gc.nn.Dense(0), GraphError, "Dense: units=0; give an integer of at least 1"),
+        "units of another kind": (lambda: gc.nn.Dense(2.0), GraphError, "units=2.0"),
+        "name": (lambda: gc.nn.Dense(2, name=""), GraphError, "name is empty"),
+        "activation": (
+            lambda: gc.nn.Dense(2, "rellu"),
+            GraphError,
+            "no activation 'rellu'; did you mean 'relu'?",
+        ),
+        "binary activation": (lambda: gc.nn.Dense(2, "mul"), GraphError, "there is no activation 'mul'"),
+        "scalar": (lambda: gc.nn.Dense(2)(g.input("s")), ShapeError, "input of shape () has no axis"),
+        "symbol": (
+            lambda: gc.nn.Dense(2)(g.input("f", ("N", "F"))),
+            ShapeError,
+            "dense (Dense): input of shape (N, F)",
+        ),
+        "features": (
+            lambda: shared(g.input("y", ("N", 5))),
+            ShapeError,
+            "shared (Dense): input of shape (N, 5) does not have the 4",
+        ),
+        "name twice": (
+            lambda: gc.nn.Dense(2, name="shared")(x),
+            GraphError,
+            "name 'shared.weight' is used already",
+        ),
+        "init": (lambda: gc.nn.Dense(2, init=np.ones((3, 3)))(x), ShapeError, "init has shape (3, 3)"),
+        "sequential": (lambda: gc.nn.Sequential(3), GraphError, "Sequential: 3 is not a layer"),
+        "sequential activation": (lambda: gc.nn.Sequential("tan h"), GraphError, "did you mean 'tanh'?"),
+    }
+
+
+@pytest.mark.parametrize("case", layer_errors(gc.Graph()))
+def test_errors_of_layers(case):
+    make, kind, text = layer_errors(gc.Graph())[case]
+    with pytest.raises(kind) as error:
+        make()
+    assert text in str(error.value)
+
+
+# --------------------------------------------------------------------------------------------------- losses
+
+LOGITS = RNG.normal(size=(5, 3))
+INDICES = np.array([0, 2, 1, 1, 0])
+PROBABILITIES = np.abs(RNG.normal(size=(5, 3)))
+REDUCE = {"mean": np.mean, "sum": np.sum, "none": lambda v: v}
+
+
+def log_softmax(x):
+    return x - np.log(np.exp(x).sum(-1, keepdims=True))
+
+
+@pytest.mark.parametrize("reduction", REDUCE)
+def test_softmax_cross_entropy_and_its_gradient(reduction):
+    g = gc.Graph()
+    x = g.input("x", ("N", 3), "float64")
+    p = g.input("p", ("N", 3), "float64")
+    t = g.input("t", ("N",), "int32")
+    losses = [
+        gc.losses.softmax_cross_entropy(x, target, reduction=reduction)
+        for target in (t, p, np.eye(3)[INDICES])
+    ]
+    grads = [gc.grad(gc.sum(loss), x) for loss in losses]
+    values = gc.interpret([*losses, *grads], x=LOGITS, p=PROBABILITIES, t=INDICES)
+    targets = [np.eye(3)[INDICES], PROBABILITIES, np.eye(3)[INDICES]]
+    scale = 1 / 5 if reduction == "mean" else 1
+    for target, value, gradient in zip(targets, values[:3], values[3:], strict=True):
+        np.testing.assert_allclose(
+            value, REDUCE[reduction](-(target * log_softmax(LOGITS)).sum(-1)), rtol=1e-12
+        )
+        slope = target.sum(-1, keepdims=True) * np.exp(log_softmax(LOGITS)) - target
+        np.testing.assert_allclose(gradient, scale * slope, rtol=1e-10, atol=1e-14)
+
+
+def test_softmax_cross_entropy_is_finite_far_out():
+    g = gc.Graph()
+    x = g.input("x", ("N", 2))
+    loss = gc.losses.softmax_cross_entropy(x, np.array([1, 0]))
+    value, slope = gc.interpret(
+        [loss, gc.grad(loss, x)], x=np.array([[1000, -1000], [1000, -1000]], "float32")
+    )
+    assert float(value) == 1000
+    np.testing.assert_array_equal(slope, [[0.5, -0.5], [0, 0]])
+
+
+def test_softmax_cross_entropy_of_other_ranks():
+    g = gc.Graph()
+    one = gc.losses.softmax_cross_entropy(g.input("a", (3,), "float64"), g.input("i", (), "int64"))
+    many = gc.losses.softmax_cross_entropy(
+        g.input("b", (2, "N", 3), "float64"), g.input("j", (2, "N"), "int64")
+    )
+    batch, labels = np.stack([LOGITS, -LOGITS]), np.stack([INDICES, INDICES])
+    found = gc.interpret([one, many], a=LOGITS[0], i=2, b=batch, j=labels)
+    expected = np.take_along_axis(log_softmax(batch), labels[..., None], -1).mean()
+    np.testing.assert_allclose(found, [-log_softmax(LOGITS[0])[2], -expected], rtol=1e-12)
+
+
+@pytest.mark.parametrize("reduction", REDUCE)
+@pytest.mark.parametrize("half", [False, True])
+def test_mse(reduction, half):
+    g = gc.Graph()
+    p = g.input("p", ("N", 3), "float64")
+    t = g.input("t", ("N", 3), "float64")
+    loss = gc.losses.mse(p, t, reduction=reduction, half=half)
+    expected = REDUCE[reduction]((LOGITS - PROBABILITIES) ** 2) / (2 if half else 1)
+    np.testing.assert_allclose(gc.interpret(loss, p=LOGITS, t=PROBABILITIES), expected, rtol=1e-12)
+
+
+def loss_errors(g):
+    x, column = g.input("x", ("N", 3)), g.input("column", ("N", 1))
+    labels, short = g.input("labels", ("N",), "int32"), g.input("short", (4,), "int32")
+    cross_entropy, mse = gc.losses.softmax_cross_entropy, gc.losses.mse
+    return {
+        "indices of the logits' rank": (
+            lambda: cross_entropy(x, g.input("j", ("N", 3), "int32")),
+            ShapeError,
+            "class indices of shape (N, 3) beside a value of shape (N, 3); give shape (N,)",
+        ),
+        "indices of another length": (
+            lambda: cross_entropy(g.input("y", (5, 3)), short),
+            ShapeError,
+            "class indices of shape (4,) beside a value of shape (5, 3)",
+        ),
+        "probabilities": (
+            lambda: cross_entropy(x, g.input("q", ("N", 4))),
+            ShapeError,
+            "probabilities of shape (N, 4) beside a value of shape (N, 3)",
+        ),
+        "bool": (
+            lambda: cross_entropy(x, x > 0),
+            DTypeError,
+            "softmax_cross_entropy: targets are bool; give class indices",
+        ),
+        "scalar logits": (lambda: cross_entropy(g.input("s"), labels), ShapeError, "logits have shape ()"),
+        "reduction": (
+            lambda: cross_entropy(x, labels, reduction="avg"),
+            GraphError,
+            "reduction='avg'; use 'mean', 'sum' or 'none'",
+        ),
+        "column": (
+            lambda: mse(column, g.input("row", ("N",))),
+            ShapeError,
+            "mse: target of shape (N,) beside a value of shape (N, 1); give shape (N, 1)",
+        ),
+        "broadcast": (
+            lambda: mse(x, column),
+            ShapeError,
+            "target of shape (N, 1) beside a value of shape (N, 3)",
+        ),
+        "no graph": (lambda: mse(1.0, 2.0), GraphError, "no operand is a node of a graph"),
+    }
+
+
+@pytest.mark.parametrize("case", loss_errors(gc.Graph()))
+def test_errors_of_losses(case):
+    make, kind, text = loss_errors(gc.Graph())[case]
+    with pytest.raises(kind) as error:
+        make()
+    assert text in str(error.value)
+
+
+def test_different_symbols_are_compared_at_the_call():
+    g = gc.Graph()
+    loss = gc.losses.mse(g.input("p", ("N",)), g.input("t", ("M",)))
+    assert float(gc.interpret(loss, p=[1.0, 2.0], t=[1.0, 0.0])) == 2
+    with pytest.raises(gc.errors.InputError):
+        gc.interpret(loss, p=[1.0, 2.0, 3.0], t=[1.0, 0.0])
