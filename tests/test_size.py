@@ -183,25 +183,30 @@ def test_sums_and_products_are_those_of_a_ring(first, second, third):
     assert definitely_equal((a * b) * c, a * (b * c))
 
 
+POINT = {"H": 5, "W": 3, "N": 1, "K": 1}
 bases = st.sampled_from([H, H * W, H // 3 + W, H // 2, H // K, (H + 1) // 2 * W, H // 2 * 2 + W // 3])
 divisors = st.sampled_from([*range(1, 13), N, H, H + 1, H // 2 + 1, 2 * N + H // 2, N - 3, (H + 1) // 2])
 
 
 @settings(max_examples=200, deadline=None)
 @given(bases, lines, st.sampled_from([0, W, H // 2, -(H // 2), H // 3]), divisors, points)
-@example(
-    H * W, (0, [(-3, 1, 0, 2)]), -4 * H * W - H // 2 - 3, 6, {"H": 1, "W": 1, "N": 0, "K": 1}
-)  # many terms halved
-@example(
-    H, (-6, [(-4, 1, 0, 2)]), 0, 9, {"H": 5, "W": 0, "N": 0, "K": 1}
-)  # both halves with a coefficient of 1
-@example(H, (17, [(3, 1, 0, 2)]), 2, 6, {"H": 5, "W": 0, "N": 0, "K": 1})
+@example(H * W, (0, [(-3, 1, 0, 2)]), -4 * H * W - H // 2 - 3, 6, POINT)  # many terms halved
+@example(H, (-6, [(-4, 1, 0, 2)]), 0, 9, POINT)  # both halves with a coefficient of 1
+@example(H, (17, [(3, 1, 0, 2)]), 2, 6, POINT)
 def test_quotients_of_sums_of_quotients(base, line, more, divisor, env):
     dim = line_of(*line, base) + more
     quotient = dim // divisor
     assert parse_size(str(quotient)) == quotient
     assume(env["K"] and dim_evaluate(divisor, env))
     assert dim_evaluate(quotient, env) == dim_evaluate(dim, env) // dim_evaluate(divisor, env)
+
+
+@pytest.mark.parametrize(
+    ("num", "den", "value"),
+    [(2 * H + 1, 2 * N - 6, -2), (H // 2 + W, N - 3, 0), (-2 * H - 1, 3 - N, -3), (6 - 5 * H, 4 * N - 9, -1)],
+)
+def test_rules_that_need_a_positive_divisor_ask_for_one(num, den, value):
+    assert dim_evaluate(num // den, {"H": 1, "W": 0, "N": 2}) == value
 
 
 # ---- cases by name
@@ -357,8 +362,15 @@ def test_sympy_shows_the_same_number():
 
 def test_signs():
     yes = [N, 0, N * H + 2, H // 2, H % 3, H - H // 2, 2 * ((H + 1) // 2) - H, N * (H % 4), (2 * H) // 3]
-    no = [-1, N - 1, -N, H - 2 * W, (H - 1) // 2, 1 - N, H // 2 - H]
+    yes.append(N - N // 3 + H // 2 + W // 2)  # the positive halves must be left alone
+    no = [-1, N - 1, -N, H - 2 * W, (H - 1) // 2, 1 - N, H // 2 - H, 1 // (N - 3), 1 // (N - 3) * (H % 2)]
     assert [known_nonnegative(dim) for dim in yes + no] == [True] * len(yes) + [False] * len(no)
+
+
+def test_a_late_difference_is_seen():
+    dim = 2 * (H // 4) // 7  # 0 up to 15
+    assert not definitely_equal(dim, 0)
+    assert not definitely_equal(H * dim, 0)
 
 
 def test_differences():
