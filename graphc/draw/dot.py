@@ -139,15 +139,19 @@ def _font(line: Line) -> str:
     return f'<font point-size="{size}" color="{colour}">{text}</font>'
 
 
+# A backslash starts an escape in labels and tooltips, by rules that differ between the two and between
+# versions of Graphviz; this sign looks the same and starts none.
+_BACKSLASH = str.maketrans("\\", "∖")
+
+
 def _html(text: str) -> str:
-    return html.escape(clean(text)) or "&#160;"
+    """``text`` inside an HTML-like label."""
+    return html.escape(clean(text).translate(_BACKSLASH)) or "&#160;"
 
 
 def _quoted(text: str) -> str:
-    """A double-quoted DOT string's inside; Graphviz reads entities and backslashes there too."""
-    return (
-        html.escape(shorten(text, ABOUT_LIMIT), quote=False).replace("\\", "\\\\").replace('"', '\\"') or " "
-    )
+    """``text`` inside a quoted string, where Graphviz reads entities too."""
+    return html.escape(shorten(text, ABOUT_LIMIT).translate(_BACKSLASH)) or " "
 
 
 # ------------------------------------------------------------------------------------------------------ edges
@@ -182,7 +186,7 @@ _LEGEND = (
     Vertex(key="k_stack", kind="stack", lines=(Line("equal layers"),)),
     Vertex(key="k_kernel", kind="kernel", lines=(Line("kernel"),)),
 )
-_LEGEND_ROW = 6
+_LEGEND_ROW = 7
 
 
 def _legend(picture: Picture) -> Iterable[str]:

@@ -172,7 +172,6 @@ class Folding:
 
     def _vertex(self, frames: Frames, run: Sequence[Name]) -> Vertex:
         side, layer = run[0]
-        outputs = set(self.scene.subject.cone.outputs.values())
         return Vertex(
             key=self.box[run[0]],
             kind="stack" if len(run) > 1 else "layer",
@@ -180,7 +179,7 @@ class Folding:
             side=side,
             cluster=frames.at(side, layer.split("/")[:-1]),
             about=", ".join(name[1] for name in run),
-            output=any(at in outputs for name in run for at in self.groups[name].nodes),
+            output=any(at in self.scene.outputs for name in run for at in self.groups[name].nodes),
         )
 
     def _lines(self, run: Sequence[Name]) -> Iterable[Line]:
@@ -223,7 +222,7 @@ class Folding:
             for i in self.scene.operands(at)
             if i in inside and at not in inside and sides[at] == run[0][0]
         ]
-        out = out or [at for at in sorted(inside) if at in self.scene.subject.cone.outputs.values()]
+        out = out or [at for at in sorted(inside) if at in self.scene.outputs]
         ends = [", ".join(dict.fromkeys(str(graph.nodes[i].type) for i in end[:8])) for end in (into, out)]
         return " → ".join(shorten(e, 30) for e in ends if e) or str(graph.nodes[max(inside)].type)
 
@@ -268,7 +267,7 @@ def _homes(scene: Scene, depth: int) -> dict[int, Name]:
     home = {
         at: (side, "/".join(scene.layer(at).split("/")[:depth]))
         for at, side in scene.sides.items()
-        if scene.layer(at)
+        if scene.layer(at) and not scene.is_copied(at)
     }
     readers: dict[int, list[int]] = {at: [] for at in scene.sides}
     for at, side in scene.sides.items():
@@ -280,13 +279,13 @@ def _homes(scene: Scene, depth: int) -> dict[int, Name]:
 
 def _absorbed(scene: Scene, home: dict[int, Name], readers: Mapping[int, Sequence[int]]) -> dict[int, Name]:
     """``home`` with leaves that one layer reads, and operations that carry one layer's result to others."""
-    nodes, outputs = scene.subject.graph.nodes, set(scene.subject.cone.outputs.values())
+    nodes, outputs = scene.subject.graph.nodes, scene.outputs
     carried: set[int] = set()
     for at in reversed(scene.sides):
         if readers[at] and at not in outputs and all(r in home or r in carried for r in readers[at]):
             carried.add(at)
     for at in scene.sides:
-        if at in home or at not in carried or nodes[at].op == "input":
+        if at in home or at not in carried or nodes[at].op == "input" or scene.is_copied(at):
             continue
         ends = readers[at] if nodes[at].is_leaf else [i for i in scene.operands(at) if not nodes[i].is_leaf]
         names = {home.get(end) for end in ends}

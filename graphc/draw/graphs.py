@@ -27,6 +27,7 @@ class Scene:
     sides: dict[int, str]  # drawn node -> side, in topological order
     borrowed: frozenset[int]  # forward nodes that the view "backward" shows as references
     uses: dict[int, int]
+    outputs: frozenset[int]
 
     def is_copied(self, at: int) -> bool:
         """Whether each use of ``at`` gets a vertex of its own: a scalar constant's long edges say nothing."""
@@ -64,7 +65,8 @@ def scene_of(subject: Subject, view: str, *, shared: bool) -> Scene:
         )
         sides = {at: side for at, side in sides.items() if side == "backward" or at in borrowed}
     sides = dict(sorted(sides.items()))
-    return Scene(subject, view, shared, sides, borrowed, _uses(subject, sides, borrowed))
+    outputs = frozenset(subject.cone.outputs.values())
+    return Scene(subject, view, shared, sides, borrowed, _uses(subject, sides, borrowed), outputs)
 
 
 def _role(subject: Subject, at: int) -> str:
@@ -118,6 +120,7 @@ class Frames:
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
+        self.several = scene.view == "both" and len(set(scene.sides.values())) > 1
         self.made: dict[tuple[str, ...], Cluster] = {}
 
     def of(self, at: int) -> str:
@@ -133,8 +136,7 @@ class Frames:
         return key
 
     def _side(self, side: str) -> str:
-        several = len(set(self.scene.sides.values())) > 1 and self.scene.view == "both"
-        return self._make((side,), side, "", "side") if several else ""
+        return self._make((side,), side, "", "side") if self.several else ""
 
     def _make(self, path: tuple[str, ...], title: str, parent: str, role: str) -> str:
         if path not in self.made:
@@ -153,7 +155,7 @@ def _vertex(scene: Scene, frames: Frames, at: int) -> Vertex:
         key=f"n{at}", kind=kind, lines=tuple(_lines(scene, at, kind)), mark=f"%{at}",
         type=type_text(node.type), side=scene.sides[at],
         shared=uses if scene.shared and uses > 1 and kind == "op" else 0, cluster=frames.of(at),
-        output=at in subject.cone.outputs.values(), about=_about(subject, at),
+        output=at in scene.outputs, about=_about(subject, at),
     )  # fmt: skip
 
 
@@ -236,7 +238,7 @@ def _edge(scene: Scene, at: int, position: int) -> Edge:
     operand = scene.subject.graph.nodes[at].operands[position]
     back, beside = scene.sides[at] == "backward", scene.view == "both"
     crossing = back and scene.sides[operand] == "forward" and not scene.is_copied(operand)
-    label = "" if back else local_derivative(scene.subject, at, position)
+    label = local_derivative(scene.subject, at, position) if scene.sides[at] == "forward" else ""
     return Edge(
         tail=_source(scene, at, position), head=f"n{at}", label=label, kind="borrow" if crossing else "data",
         flipped=back and beside and not crossing, ranked=not (crossing and beside),

@@ -46,11 +46,12 @@ def _structured(subject: Subject, at: int, position: int) -> str:
     node = graph.nodes[at]
     if node.op == "einsum" and len(node.operands) == 2:
         return _other_factor(str(node.param["spec"]), position, references(subject, at)[1 - position])
+    own = reference(subject, node.operands[position], at)
     if node.op in _WORDS:
-        return _WORDS[node.op]
+        return _WORDS[node.op].format(x=own, y=reference(subject, at))
     label = registry.lookup(node.op).partial_label
     if label is None:
-        return ""
+        return f"∂{reference(subject, at)}/∂{own}"
     operands = tuple(graph.handle(i) for i in node.operands)
     return label(Application(operands, graph.handle(at), node.param), position)
 
@@ -71,21 +72,24 @@ def _other_factor(spec: str, position: int, other: str) -> str:
     return f"{other}ᵀ" if kept_first == (position == 0) else other
 
 
-# How the adjoint of an op moves a cotangent, where the derivative is a selection of ones.
+# Over operand ``x`` and output ``y``; where the derivative selects, how its adjoint moves a value.
 _WORDS: Mapping[str, str] = {
     "sum": "1 (spread)",
     "mean": "1/n (spread)",
     "max": "[at max]",
     "min": "[at min]",
     "prod": "product of others",
-    "logsumexp": "softmax",
-    "softmax": "diag(y) − y yᵀ",
-    "log_softmax": "I − 1 softmaxᵀ",
+    "prod_others": "products of others",
+    "logsumexp": "softmax({x})",
+    "softmax": "diag({y}) − {y} {y}ᵀ",
+    "log_softmax": "I − exp({y})",
     "cast": "1",
     "broadcast_to": "1 (summed)",
     "reshape": "1 (reshaped)",
     "transpose": "1 (permuted)",
     "slice": "1 (placed)",
+    "place": "1 (sliced)",
+    "norm": "{x}/{y}",
     "pad": "1 (cut)",
     "concatenate": "1 (its part)",
     "flip": "1 (flipped)",

@@ -57,10 +57,7 @@ def subject_of(target: Any) -> Subject:
     if isinstance(cone, Cone):
         return subject_of(cone)
     named = _named(target)
-    graphs = {id(h.graph): h.graph for h in named.values()}
-    if len(graphs) != 1:
-        raise DrawError(f"the nodes to draw belong to {len(graphs)} graphs; draw nodes of one graph")
-    graph = next(iter(graphs.values()))
+    graph = next(iter(named.values())).graph
     names = {h.id: name for name, h in named.items() if not name.startswith("%")}
     return Subject(cone=Cone(graph, _sinks_of(graph, named)), names=names)
 
@@ -70,6 +67,9 @@ def _named(target: Any) -> dict[str, Handle]:
     if not items or not all(isinstance(node, Handle) for _, node in items):
         kind = type(target).__name__
         raise DrawError(f"cannot draw {kind}; give a node, several nodes, a graph, a cone or a program")
+    graphs = {id(node.graph) for _, node in items}
+    if len(graphs) != 1:
+        raise DrawError(f"the nodes to draw belong to {len(graphs)} graphs; draw nodes of one graph")
     return dict(items)
 
 

@@ -19,7 +19,10 @@ def clean(text: Any) -> str:
     >>> clean("a\\n b\\x00c")
     'a b�c'
     """
-    flat = re.sub(r"\s+", " ", str(text)).strip()
+    plain = str(text)
+    if plain.isprintable() and "  " not in plain:
+        return plain.strip()
+    flat = re.sub(r"\s+", " ", plain).strip()
     return "".join(c if _drawable(c) else "�" for c in flat)
 
 
@@ -77,6 +80,8 @@ def array_text(value: Any) -> str:
     ('[1, −2.5]', '0 … 11')
     """
     array = np.asarray(value)
+    if array.size == 0:
+        return "empty"
     if array.ndim == 0:
         return number(array.item())
     if array.size <= 6 and array.ndim == 1:
