@@ -363,7 +363,17 @@ def test_sympy_shows_the_same_number():
 def test_signs():
     yes = [N, 0, N * H + 2, H // 2, H % 3, H - H // 2, 2 * ((H + 1) // 2) - H, N * (H % 4), (2 * H) // 3]
     yes.append(N - N // 3 + H // 2 + W // 2)  # the positive halves must be left alone
-    no = [-1, N - 1, -N, H - 2 * W, (H - 1) // 2, 1 - N, H // 2 - H, 1 // (N - 3), 1 // (N - 3) * (H % 2)]
+    no = [
+        -1,
+        N - 1,
+        -N,
+        H - 2 * W,
+        (H - 1) // 2,
+        1 - N,
+        H // 2 - H,
+        1 // (N - 3),
+        (1 + symbol("A")) // (N - 3) * (H % 2),
+    ]
     assert [known_nonnegative(dim) for dim in yes + no] == [True] * len(yes) + [False] * len(no)
 
 
