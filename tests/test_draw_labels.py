@@ -123,6 +123,7 @@ def test_texts() -> None:
     assert pretty("-x**2*y**(-1) <= sqrt(a**b)") == "−x²·y⁻¹ ≤ √(a^b)"
     assert [number(v) for v in (1e-9, 123456.0, -0.5, 3)] == ["1e−9", "1.235e5", "−0.5", "3"]
     assert array_text(np.zeros((0, 3))) == "empty"
+    assert array_text(np.zeros((9, 3))) == "all 0"
     assert array_text(np.array([[1.0, 2.0], [3.0, 4.0]])) == "[[1, 2]; [3, 4]]"
     assert array_text(np.array([np.nan, np.inf])) == "[nan, inf]"
     assert (bytes_text(1536), bytes_text(3 << 30)) == ("1.5 KiB", "3 GiB")

@@ -88,7 +88,8 @@ def array_text(value: Any) -> str:
         return f"[{', '.join(number(v) for v in array.tolist())}]"
     if array.size <= 4:
         return f"[{'; '.join(array_text(row) for row in array)}]"
-    return f"{number(array.min().item())} … {number(array.max().item())}"
+    low, high = number(array.min().item()), number(array.max().item())
+    return f"all {low}" if low == high else f"{low} … {high}"
 
 
 def count_text(count: int, noun: str) -> str:
