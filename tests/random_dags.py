@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -43,9 +44,9 @@ class Value:
 
 @dataclass
 class Grower:
-    """Grows one graph; ``draw`` is Hypothesis' source of choices."""
+    """Grows one graph; ``rng`` is seeded by Hypothesis, so that every choice is as likely in large graphs."""
 
-    draw: Callable[[Any], Any]
+    rng: Random
     dtype: str
     graph: Graph = field(default_factory=lambda: Graph("random"))
     inputs: dict[str, Any] = field(default_factory=dict)
@@ -53,13 +54,19 @@ class Grower:
     n: int = 2
 
     def choose(self, options: Any) -> Any:
-        return self.draw(st.sampled_from(list(options)))
+        return self.rng.choice(list(options))
+
+    def flip(self) -> bool:
+        return self.rng.random() < 0.5
+
+    def shuffled(self, items: Any) -> list[Any]:
+        return self.rng.sample(list(items), len(items))
 
     def seed_inputs(self) -> None:
         self.n = self.choose([1, 2, 3, 3, 5])
-        rng = np.random.default_rng(self.draw(st.integers(0, 10_000)))
-        for k in range(self.draw(st.integers(1, 3))):
-            dims = tuple(self.choose(["N", "N", 3, 3, 2, 1, 0]) for _ in range(self.draw(st.integers(0, 3))))
+        rng = np.random.default_rng(self.rng.randint(0, 10_000))
+        for k in range(self.rng.randint(1, 3)):
+            dims = tuple(self.choose(["N", "N", 3, 3, 2, 1, 0]) for _ in range(self.choose([0, 1, 2, 2, 3])))
             shape = tuple(self.n if d == "N" else d for d in dims)
             node = self.graph.input(f"x{k}", dims, self.dtype)
             self.inputs[f"x{k}"] = rng.uniform(-2, 2, shape).astype(self.dtype)
@@ -67,21 +74,17 @@ class Grower:
 
     def grow(self, steps: int) -> None:
         for _ in range(steps):
-            family = self.choose(
-                [
-                    self.unary,
-                    self.unary,
-                    self.idiom,
-                    self.neutral,
-                    self.binary,
-                    self.binary,
-                    self.kinked,
-                    self.reduced,
-                    self.contracted,
-                    self.moved,
-                    self.indexed,
-                ]
-            )
+            families = [
+                self.unary,
+                self.idiom,
+                self.idiom,
+                self.neutral,
+                self.binary,
+                self.binary,
+                self.kinked,
+            ]
+            families += [self.reduced, self.contracted, self.moved, self.moved, self.indexed]
+            family = self.choose(families)
             made = family(self.choose(self.pool))
             if made is not None:
                 self.pool.append(self.squashed(made))
@@ -128,11 +131,29 @@ class Grower:
                 "tanh": (lambda: (call("exp", z) - call("exp", -z)) / (call("exp", z) + call("exp", -z)), 1),
                 "swish": (lambda: z / (1 + call("exp", -z)), x.bound),
                 "expm1": (lambda: call("tanh", call("exp", z) - 1), 1),
+                "negated expm1": (lambda: call("tanh", 1 - call("exp", z)), 1),
+                "tanh of double": (lambda: (call("exp", 2 * z) - 1) / (call("exp", 2 * z) + 1), 1),
+                "tanh by sigmoid": (lambda: 2 * call("sigmoid", 2 * z) - 1, 1),
+                "erfc": (lambda: 1 - call("erf", z), 2),
+                "log1p of negated": (lambda: call("log", 1 - call("sin", z) / 2), 1),
+                "log of product": (
+                    lambda: call("log", call("exp", z) * (1 + call("square", z))),
+                    2 * x.bound + 4,
+                ),
+                "reflected": (lambda: call("softplus", z) - z, x.bound + 1),
             }
         if small and axis >= 0 and z.shape[axis] != 0:
             soft = lambda keep: call("exp", z) / call("sum", call("exp", z), axis=keep, keepdims=True)  # noqa: E731
             options |= {
                 "softmax": (lambda: soft(axis), 1),
+                "share": (
+                    lambda: call("exp", z) / (call("sum", call("exp", z)) if 0 not in z.shape else 1),
+                    1,
+                ),
+                "shifted": (
+                    lambda: call("softmax", z - call("mean", z, axis=axis, keepdims=True), axis=axis),
+                    1,
+                ),
                 "log_softmax": (lambda: call("log", soft(0)) if z.shape[0] != 0 else z, x.bound + 6),
                 "logsumexp": (lambda: call("log", call("sum", call("exp", z), axis=axis)), x.bound + 4),
             }
@@ -203,15 +224,13 @@ class Grower:
 
     def reduced(self, x: Value) -> Value | None:
         z = x.node
-        axes = tuple(k for k in range(z.ndim) if self.draw(st.booleans()))
+        axes = tuple(k for k in range(z.ndim) if self.flip())
         options = {"sum": 30.0, "prod": 4.0} if all(z.shape[a] != 0 for a in axes) else {"sum": 1.0}
         if all(z.shape[a] != 0 for a in axes):
             options |= {"mean": 1.0, "logsumexp": 2.0} | ({"max": 1.0, "min": 1.0} if x.exact else {})
         name = self.choose(options)
         narrow = call("tanh", z) if name == "prod" else z
-        return Value(
-            call(name, narrow, axis=axes, keepdims=self.draw(st.booleans())), x.bound * options[name]
-        )
+        return Value(call(name, narrow, axis=axes, keepdims=self.flip()), x.bound * options[name])
 
     def contracted(self, x: Value) -> Value | None:
         y = self.choose(self.pool)
@@ -222,21 +241,22 @@ class Grower:
             word = ""
             for dim in value.node.shape:
                 same = [c for c, d in sizes.items() if d == dim and c not in word]
-                letter = self.choose(same) if same and self.draw(st.booleans()) else next(letters)
+                letter = self.choose(same) if same and self.flip() else next(letters)
                 sizes[letter] = dim
                 word += letter
             words.append(word)
-        kept = [c for c in self.draw(st.permutations(sorted(sizes))) if self.draw(st.booleans())][:3]
+        kept = [c for c in self.shuffled(sorted(sizes)) if self.flip()][:3]
         node = call("einsum", f"{words[0]},{words[1]}->{''.join(kept)}", x.node, y.node)
         return Value(node, x.bound * y.bound * 5.0 ** (len(sizes) - len(kept)))
 
     def moved(self, x: Value) -> Value | None:
         z, rank = x.node, x.node.ndim
         forms: list[Callable[[], Handle]] = [
-            lambda: call("transpose", z, tuple(self.draw(st.permutations(range(rank))))),
-            lambda: call("expand_dims", z, self.draw(st.integers(0, rank))),
+            lambda: call("transpose", z, tuple(self.shuffled(range(rank)))),
+            lambda: call("expand_dims", z, self.rng.randint(0, rank)),
             lambda: call("squeeze", z),
-            lambda: call("flip", z, axis=tuple(k for k in range(rank) if self.draw(st.booleans()))),
+            lambda: call("transpose", call("transpose", z)),
+            lambda: call("flip", z, axis=tuple(k for k in range(rank) if self.flip())),
         ]
         if rank <= 3:
             forms.append(lambda: call("broadcast_to", z, (2, *z.shape)))
@@ -259,10 +279,10 @@ class Grower:
         if not fixed:
             return None
         axis = self.choose(fixed)
-        rows = [self.draw(st.integers(0, z.shape[axis] - 1)) for _ in range(self.draw(st.integers(1, 3)))]
+        rows = [self.rng.randint(0, z.shape[axis] - 1) for _ in range(self.rng.randint(1, 3))]
         indices = self.graph.const(np.array(rows, dtype=np.int64))
         taken = call("take", z, indices, axis=axis)
-        if self.draw(st.booleans()):
+        if self.flip():
             return Value(taken, x.bound, exact=x.exact)
         return Value(call("scatter_add", taken, indices, size=z.shape[axis], axis=axis), 3 * x.bound)
 
@@ -275,14 +295,22 @@ def _meets(a: Handle, b: Handle) -> bool:
         return False
 
 
+def _ends(graph: Graph) -> list[Handle]:
+    """The last nodes that nothing reads, as outputs."""
+    read = {operand for node in graph.nodes for operand in node.operands}
+    ends = [
+        graph.handle(at) for at in range(len(graph)) if at not in read and graph.nodes[at].type.dtype.is_float
+    ]
+    return ends[-4:]
+
+
 @st.composite
-def dags(draw: Any, *, dtype: str = "float64", steps: int = 10) -> Case:
-    """A random graph of about ``steps`` operations on inputs of ``dtype``, with up to three outputs."""
-    grower = Grower(draw, dtype)
+def dags(draw: Any, *, dtype: str = "float64", steps: int = 16) -> Case:
+    """A random graph of about ``steps`` operations on inputs of ``dtype``, with up to four outputs."""
+    grower = Grower(draw(st.randoms(use_true_random=True)), dtype)
     grower.seed_inputs()
-    grower.grow(draw(st.integers(1, steps)))
-    ends = grower.pool[-3:]
-    outputs = {f"y{k}": value.node for k, value in enumerate(ends)}
+    grower.grow(draw(st.integers(steps // 4, steps)))
+    outputs = {f"y{k}": node for k, node in enumerate(_ends(grower.graph))}
     reached = set(grower.graph.ancestors(node.id for node in outputs.values()))
     leaves = tuple(leaf for name in grower.inputs if (leaf := grower.graph[name]).id in reached)
     return Case(grower.graph, outputs, {leaf.name: grower.inputs[leaf.name] for leaf in leaves}, leaves)
