@@ -80,15 +80,6 @@ def declare(
     return word
 
 
-def external(symbol: str, count: int) -> Word:
-    """Make a word that calls the C function `symbol` of `count` int64 parameters, which returns nothing."""
-
-    def emit(builder: ir.IRBuilder, *values: ir.Value) -> None:
-        call_symbol(builder, symbol, ir.VoidType(), values)
-
-    return define(symbol, types.void, [types.int64] * count, emit)
-
-
 def call_symbol(builder: ir.IRBuilder, symbol: str, result: ir.Type, values: Sequence[ir.Value]) -> ir.Value:
     """Call a C function that the loader resolves by name."""
     kind = ir.FunctionType(result, [value.type for value in values])

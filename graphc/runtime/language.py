@@ -53,7 +53,7 @@ from numba.core import types
 from numba.core.typing.templates import Signature, signature
 
 from graphc.runtime import pointers
-from graphc.runtime.intrinsics import WORD, Word, declare, define, external
+from graphc.runtime.intrinsics import WORD, Word, call_symbol, declare, define
 from graphc.runtime.scalars import (
     abs_f32,
     abs_f64,
@@ -239,7 +239,13 @@ size = define("size", types.int64, _entry_of_block, pointers.load_argument)
 scalar_f32 = define("scalar_f32", types.float32, _entry_of_block, partial(_scalar, ir.FloatType()))
 scalar_f64 = define("scalar_f64", types.float64, _entry_of_block, partial(_scalar, ir.DoubleType()))
 
-gemm_f32 = external("graphc_gemm_f32", 11)
-gemm_f64 = external("graphc_gemm_f64", 11)
-gemm_accumulate_f32 = external("graphc_gemm_accumulate_f32", 11)
-gemm_accumulate_f64 = external("graphc_gemm_accumulate_f64", 11)
+
+def _gemm(suffix: str, accumulate: int, builder: ir.IRBuilder, *values: ir.Value) -> None:
+    call_symbol(builder, f"graphc_gemm_{suffix}", ir.VoidType(), [*values, WORD(accumulate)])
+
+
+_gemm_parameters = [types.int64] * 11
+gemm_f32 = define("gemm_f32", types.void, _gemm_parameters, partial(_gemm, "f32", 0))
+gemm_f64 = define("gemm_f64", types.void, _gemm_parameters, partial(_gemm, "f64", 0))
+gemm_accumulate_f32 = define("gemm_accumulate_f32", types.void, _gemm_parameters, partial(_gemm, "f32", 1))
+gemm_accumulate_f64 = define("gemm_accumulate_f64", types.void, _gemm_parameters, partial(_gemm, "f64", 1))
