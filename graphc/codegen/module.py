@@ -68,20 +68,20 @@ def emit(schedule: Schedule, name: str) -> Module:
         if emitted is None:
             emitted = by_body[text.body] = _named(graph, kernel, text, by_body)
         emitted.steps.append(number)
-        emitted.layers += [x for x in _layers(graph, kernel) if x not in emitted.layers]
+        emitted.layers += [x for x in layers_of(graph, kernel) if x not in emitted.layers]
         steps.append(_step(schedule, kernel, emitted, text))
     kernels = tuple(by_body.values())
     return Module("\n".join(_lines(name, kernels)), kernels, tuple(steps))
 
 
 def _named(graph: Graph, kernel: Kernel, text: KernelText, known: dict[str, EmittedKernel]) -> EmittedKernel:
-    role, layers = role_of(graph, kernel), _layers(graph, kernel)
+    role, layers = role_of(graph, kernel), layers_of(graph, kernel)
     stem = "_".join(re.sub(r"\W+", "_", x, flags=re.ASCII).strip("_") for x in (role, layers[-1] if layers else _last_op(graph, kernel)) if x)[:48]
     taken = {k.name for k in known.values()}
     name, count = stem, 2
     while name in taken:
         name, count = f"{stem}_{count}", count + 1
-    return EmittedKernel(name, role, text, formulas=list(_formulas(graph, kernel)))
+    return EmittedKernel(name, role, text, formulas=list(formulas_of(graph, kernel)))
 
 
 def _last_op(graph: Graph, kernel: Kernel) -> str:
@@ -94,12 +94,12 @@ def role_of(graph: Graph, kernel: Kernel) -> str:
     return next((r for r in ("update", "backward") if r in roles), "forward")
 
 
-def _layers(graph: Graph, kernel: Kernel) -> list[str]:
+def layers_of(graph: Graph, kernel: Kernel) -> list[str]:
     origins = (o for n in kernel.nests for o in graph.origins(n.value.node)[:1])
     return list(dict.fromkeys(o.layer for o in origins if o.layer))
 
 
-def _formulas(graph: Graph, kernel: Kernel) -> Iterator[str]:
+def formulas_of(graph: Graph, kernel: Kernel) -> Iterator[str]:
     """One line a node: its formula and the line that declared it."""
     for at in dict.fromkeys(n.value.node for n in kernel.nests):
         origins = graph.origins(at)

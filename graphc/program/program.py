@@ -12,8 +12,11 @@ from graphc.binding import Binder, SizeChecks, check_indices
 from graphc.codegen.binding import Bound, Tables, aligned
 from graphc.codegen.module import Module
 from graphc.errors import InputError
+from graphc.draw import draw
+from graphc.draw.kernels import KernelPlan
 from graphc.graph import Cone, Constant
 from graphc.lower.schedule import Schedule
+from graphc.program.picture import kernel_plan
 from graphc.program.stages import Cost, Plan, Report, Stages
 from graphc.program.store import Parameters, Store
 from graphc.runtime import jit
@@ -186,10 +189,18 @@ class Program:
         """Nodes, operations and bytes before and after each pass, shared subterms, kernels, memory."""
         return Report.of(self.stages, self._module, self._schedule)
 
+    @property
+    def cone(self) -> Cone:
+        """The declared graph that was compiled."""
+        return self.stages["declared"]
+
+    @property
+    def kernel_plan(self) -> KernelPlan:
+        """The kernels as a drawing sees them."""
+        return kernel_plan(self._module, self._schedule, self.name)
+
     def draw(self, path: Any = None, *, view: str = "kernels", **options: Any) -> Any:
         """A drawing of the program: its kernels, or its graph by ``view="forward"`` or ``"backward"``."""
-        from graphc.draw import draw
-
         return draw(self, path, view=view, **options)
 
     def __repr__(self) -> str:

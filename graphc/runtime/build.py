@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import linecache
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 from graphc.errors import CompileError
@@ -13,22 +14,45 @@ from graphc.runtime import compiler, externals, outline, steps
 from graphc.runtime.loader import Object
 from graphc.runtime.units import Unit
 
+#: A function's name, and its object code in the making.
+_Pending = tuple[str, Future[Object]]
 
-def build(wanted: Mapping[str, Unit], source: str, file: str) -> dict[str, Object]:
-    """Compile units of an emitted module.
+
+def build(
+    wanted: Mapping[str, Unit], source: str, file: str, available: Callable[[str], bool]
+) -> dict[str, Object]:
+    """Compile units of an emitted module, and the external functions that they call.
+
+    While LLVM makes code of one function, Numba reads the next.
 
     Args:
         wanted: the units by their keys.
         source: text of the module.
         file: its name.
+        available: whether an external function, by its symbol, need not be compiled.
+
+    Returns:
+        object code by the units' keys and the external functions' symbols.
 
     Raises:
         CompileError: a function is not in the language.
     """
     namespace = _execute(ast.parse(source, file), source, file)
-    with ThreadPoolExecutor(1) as pool:  # while LLVM makes code of one function, Numba reads the next
-        pending = {key: _start(unit, key, namespace, source, file, pool) for key, unit in wanted.items()}
-        return {key: _finish(wanted[key], future, file) for key, future in pending.items()}
+    symbols = [externals.WORK] if any(unit.parallel for unit in wanted.values()) else []
+    pending: dict[str, _Pending] = {}
+    with ThreadPoolExecutor(1) as pool:
+        for key, unit in wanted.items():
+            with _explained(unit.name, file):
+                modules = _lower(unit, f"graphc_{key}", namespace, source, file)
+            pending[key] = unit.name, pool.submit(compiler.emit, modules, f"graphc_{key}")
+            symbols += externals.called(modules)
+        while symbols:
+            symbol = symbols.pop()
+            if symbol not in pending and not available(symbol):
+                modules = compiler.lower(externals.function(symbol), symbol)
+                pending[symbol] = symbol, pool.submit(compiler.emit, modules, symbol)
+                symbols += externals.called(modules)
+        return {name: _result(*each, file) for name, each in pending.items()}
 
 
 def external(symbol: str) -> Object:
@@ -44,18 +68,10 @@ def _execute(tree: ast.Module, source: str, file: str) -> dict[str, Any]:
     return namespace
 
 
-def _start(
-    unit: Unit, key: str, namespace: dict[str, Any], source: str, file: str, pool: ThreadPoolExecutor
-) -> Future[Object]:
-    symbol = f"graphc_{key}"
-    try:
-        if unit.parallel:
-            modules = _lower_entry(unit, symbol, namespace, source, file)
-        else:
-            modules = compiler.lower(namespace[unit.name], symbol)
-    except Exception as error:
-        raise _explained(unit, error, file) from error
-    return pool.submit(compiler.emit, modules, symbol)
+def _lower(unit: Unit, symbol: str, namespace: dict[str, Any], source: str, file: str) -> list[str]:
+    if unit.parallel:
+        return _lower_entry(unit, symbol, namespace, source, file)
+    return compiler.lower(namespace[unit.name], symbol)
 
 
 def _lower_entry(unit: Unit, symbol: str, namespace: dict[str, Any], source: str, file: str) -> list[str]:
@@ -67,14 +83,19 @@ def _lower_entry(unit: Unit, symbol: str, namespace: dict[str, Any], source: str
     return compiler.lower(outer, symbol) + compiler.lower(scope[outline.MEMBER], outline.MEMBER)
 
 
-def _finish(unit: Unit, future: Future[Object], file: str) -> Object:
-    try:
+def _result(name: str, future: Future[Object], file: str) -> Object:
+    with _explained(name, file):
         return future.result()
+
+
+@contextmanager
+def _explained(name: str, file: str) -> Generator[None]:
+    """Tell an error of Numba's or LLVM's by the function that it concerns."""
+    try:
+        yield
     except Exception as error:
-        raise _explained(unit, error, file) from error
-
-
-def _explained(unit: Unit, error: Exception, file: str) -> CompileError:
-    lines = [line for line in str(error).splitlines() if line.strip() and not line.startswith("Failed in")]
-    reason = lines[0].strip() if lines else type(error).__name__
-    return CompileError(f"{unit.name}: {reason}; the kernel's text is in {file}")
+        lines = [
+            line for line in str(error).splitlines() if line.strip() and not line.startswith("Failed in")
+        ]
+        reason = lines[0].strip() if lines else type(error).__name__
+        raise CompileError(f"{name}: {reason}; the kernel's text is in {file}") from error

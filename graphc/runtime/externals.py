@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import MappingProxyType
 
+#: The function in which workers live.
+WORK = "graphc_work"
 #: Symbol of each external function, with the module and the function where its text is.
 SOURCES = MappingProxyType(
     {
         "graphc_gemm_f32": ("graphc.runtime.gemm", "gemm_f32"),
         "graphc_gemm_f64": ("graphc.runtime.gemm", "gemm_f64"),
         "graphc_run_team": ("graphc.runtime.team", "run_team"),
-        "graphc_work": ("graphc.runtime.team", "work"),
+        WORK: ("graphc.runtime.team", "work"),
     }
 )
 
@@ -31,3 +33,8 @@ def function(symbol: str) -> Callable[..., object]:
 def key(symbol: str, environment: str) -> str:
     """Name of the symbol's object code in the cache; its text is part of the environment."""
     return hashlib.sha256(f"{environment}\0{symbol}".encode()).hexdigest()[:32]
+
+
+def called(modules: Iterable[str]) -> list[str]:
+    """Return the external functions that LLVM modules call."""
+    return [symbol for symbol in SOURCES if any(f'declare void @"{symbol}"' in text for text in modules)]

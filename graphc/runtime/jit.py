@@ -25,8 +25,6 @@ from graphc.errors import CompileError
 from graphc.runtime import cache, externals, loader, threads, units
 
 _RUN = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
-#: The external function in which workers live.
-_WORK = "graphc_work"
 _lock = threading.RLock()
 _addresses: dict[str, int] = {}
 _compilations = 0
@@ -59,7 +57,7 @@ class Loaded:
         """
         if self._run is None:
             raise CompileError("the module has no @entry; append launch.ENTRY to it")
-        threads.start(_addresses[_WORK])
+        threads.start(_addresses[externals.WORK])
         self._run(steps, count, threads.count())
 
 
@@ -87,7 +85,7 @@ def load(source: str, file: str | None = None) -> Loaded:
         absent = _read(set(keys.values()))
         wanted = {keys[unit.name]: unit for unit in functions if keys[unit.name] in absent}
         _compile(wanted, source, name)
-        _require([_WORK] if entries else [])
+        _require([externals.WORK] if entries else [])
         compiled = _compilations - before
     addresses = MappingProxyType({unit: _addresses[key] for unit, key in keys.items()})
     run = _RUN(addresses[entries[0]]) if entries else None
@@ -104,44 +102,57 @@ def _read(keys: set[str]) -> set[str]:
 
 def _compile(wanted: Mapping[str, units.Unit], source: str, file: str) -> None:
     """Compile, store and load what is in no cache."""
-    global _compilations
     if not wanted:
         return
     from graphc.runtime import build
 
-    objects = build.build(wanted, source, file)
-    _compilations += len(objects)
-    for key, unit in objects.items():
-        cache.write(key, unit)
-    _link(objects)
+    made = build.build(wanted, source, file, _recall)
+    for name, unit in made.items():
+        _keep(name, unit)
+    _link({key: made[key] for key in wanted})
 
 
 def _link(objects: Mapping[str, loader.Object]) -> None:
     """Load object code, after the external functions that it calls."""
     needs = {name for unit in objects.values() for name in unit.needs}
-    _require(sorted(needs & externals.SOURCES.keys()))
+    _require(needs & externals.SOURCES.keys())
     _addresses.update(loader.link(objects))
 
 
 def _require(symbols: Iterable[str]) -> None:
-    """Load external functions, unless they are loaded."""
-    for symbol in symbols:
-        if symbol in _addresses:
-            continue
-        key = externals.key(symbol, cache.environment())
-        _link({symbol: cache.read(key) or _external(symbol, key)})
-        loader.publish(symbol, _addresses[symbol])
+    """Load external functions."""
+    for symbol in sorted(symbols):
+        if not _recall(symbol):
+            from graphc.runtime import build
+
+            _keep(symbol, build.external(symbol))
 
 
-def _external(symbol: str, key: str) -> loader.Object:
-    """Compile and store an external function."""
+def _recall(symbol: str) -> bool:
+    """Whether an external function is loaded, be it now from disk."""
+    if symbol not in _addresses and (unit := cache.read(_external_key(symbol))) is not None:
+        _publish(symbol, unit)
+    return symbol in _addresses
+
+
+def _keep(name: str, unit: loader.Object) -> None:
+    """Count and store what has just been compiled; an external function is loaded at once."""
     global _compilations
-    from graphc.runtime import build
-
-    unit = build.external(symbol)
     _compilations += 1
-    cache.write(key, unit)
-    return unit
+    if name in externals.SOURCES:
+        cache.write(_external_key(name), unit)
+        _publish(name, unit)
+    else:
+        cache.write(name, unit)
+
+
+def _publish(symbol: str, unit: loader.Object) -> None:
+    _link({symbol: unit})
+    loader.publish(symbol, _addresses[symbol])
+
+
+def _external_key(symbol: str) -> str:
+    return externals.key(symbol, cache.environment())
 
 
 def _after_fork() -> None:
