@@ -25,7 +25,8 @@ class SGD:
     Called with ``{parameter: gradient}`` it gives ``{parameter: next value}``. The learning rate is the
     scalar state ``sgd.learning_rate`` (``sgd_1.learning_rate`` for a second optimiser of the same graph) in
     the widest dtype of the parameters; one object called twice uses one state. Gradients of a mini-batch
-    make it stochastic gradient descent, those of all data gradient descent.
+    make it stochastic gradient descent, those of all data gradient descent. A compiled program shows the rate
+    as ``program.states["sgd.learning_rate"]``, where a new value takes effect at the next call.
 
     Raises ``GraphError`` for a learning rate that is negative or not finite, for no gradients, and for keys
     that are no parameters; ``ShapeError`` and ``DTypeError`` for gradients that do not fit their parameter.

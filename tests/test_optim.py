@@ -100,3 +100,23 @@ def test_training_a_line_by_hand_written_steps():
         found = gc.interpret({"w": updates[w], "b": updates[b]}, params=values, x=inputs, y=3 * inputs - 1)
         values = {name: float(v) for name, v in found.items()}
     assert values == pytest.approx({"w": 3.0, "b": -1.0}, abs=1e-6)
+
+
+def test_a_compiled_step_takes_a_new_learning_rate_without_another_compilation():
+    g = gc.Graph("mlp", seed=1)
+    x, t = g.input("x", ("N", 4)), g.input("t", ("N",), "int32")
+    hidden = gc.nn.Dense(8, "tanh", name="hidden")(x)
+    loss = gc.losses.softmax_cross_entropy(gc.nn.Dense(3, name="out")(hidden), t)
+    updates = gc.optim.SGD(0.5)(gc.grad(loss))
+    step = gc.compile({"loss": loss}, updates=updates)
+    rng = np.random.default_rng(0)
+    batch = {"x": rng.normal(size=(16, 4)).astype("float32"), "t": rng.integers(0, 3, 16).astype("int32")}
+    before = {name: np.array(value) for name, value in step.params.items()}
+    expected = {p.name: gc.interpret(v, params=before, **batch) for p, v in updates.items()}
+    losses = [float(step(**batch)["loss"])]
+    for name, value in expected.items():
+        np.testing.assert_allclose(step.params[name], value, rtol=2e-5, atol=1e-6)
+    losses += [float(step(**batch)["loss"]) for _ in range(30)]
+    assert losses[-1] < 0.7 * losses[0]
+    step.states["sgd.learning_rate"][...] = 0
+    assert float(step(**batch)["loss"]) == float(step(**batch)["loss"])

@@ -117,14 +117,16 @@ class Program:
                 kept.append(array)
             slots[slot] = array.__array_interface__["data"][0]
         results: dict[str, Array] = {}
+        owners: dict[int, Array] = {}  # one value may be asked for under several names
         for output, shape, buffer in ready.outputs:
-            if buffer is None:
-                results[output.name] = made = np.empty(shape, output.type.dtype.numpy)
+            if buffer is None and output.slot not in owners:
+                results[output.name] = owners[output.slot] = made = np.empty(shape, output.type.dtype.numpy)
                 slots[output.slot] = made.__array_interface__["data"][0]
         self._loaded.call(ready.address, ready.count)
-        for output, _, buffer in ready.outputs:
-            if buffer is not None:
-                results[output.name] = buffer.copy()
+        for output, shape, buffer in ready.outputs:
+            if output.name not in results:
+                held = owners[output.slot].reshape(shape) if buffer is None else buffer
+                results[output.name] = held.copy()
         return results
 
     def _bind(self, sizes: Mapping[str, int]) -> _Ready:
@@ -149,11 +151,12 @@ class Program:
 
     def _output_buffers(self, bound: Bound, sizes: Mapping[str, int]) -> list[tuple[_Output, tuple[int, ...], Array | None]]:
         found: list[tuple[_Output, tuple[int, ...], Array | None]] = []
+        small: dict[int, Array] = {}
         for output in self._outputs:
             shape = tuple(dim_evaluate(d, sizes) for d in output.type.shape)
-            buffer = None
-            if int(np.prod(shape)) * output.type.dtype.itemsize <= SMALL:
-                buffer = np.zeros(shape, output.type.dtype.numpy)
+            buffer = small[output.slot].reshape(shape) if output.slot in small else None
+            if buffer is None and int(np.prod(shape)) * output.type.dtype.itemsize <= SMALL:
+                small[output.slot] = buffer = np.zeros(shape, output.type.dtype.numpy)
                 bound.slots[output.slot] = buffer.ctypes.data
             found.append((output, shape, buffer))
         return found
