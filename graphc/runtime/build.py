@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import linecache
+import sys
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -40,7 +41,7 @@ def build(
     namespace = _execute(ast.parse(source, file), source, file)
     symbols = [externals.WORK] if any(unit.parallel for unit in wanted.values()) else []
     pending: dict[str, _Pending] = {}
-    with ThreadPoolExecutor(1) as pool:
+    with _frequent_switches(), ThreadPoolExecutor(1) as pool:
         for key, unit in wanted.items():
             with _explained(unit.name, file):
                 modules = _lower(unit, f"graphc_{key}", namespace, source, file)
@@ -55,9 +56,20 @@ def build(
         return {name: _result(*each, file) for name, each in pending.items()}
 
 
-def external(symbol: str) -> Object:
-    """Compile the external function `symbol`."""
-    return compiler.emit(compiler.lower(externals.function(symbol), symbol), symbol)
+@contextmanager
+def _frequent_switches() -> Generator[None]:
+    """Give the thread that serves LLVM the interpreter when it asks, not 5 ms later, fifty times a kernel."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-4)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
+def external(symbol: str) -> dict[str, Object]:
+    """Compile one external function; return it by its symbol."""
+    return {symbol: compiler.emit(compiler.lower(externals.function(symbol), symbol), symbol)}
 
 
 def _execute(tree: ast.Module, source: str, file: str) -> dict[str, Any]:

@@ -66,9 +66,17 @@ class _Context(CPUContext):
     def init(self) -> None:
         super().init()
         self._internal_codegen = _Codegen("graphc")
+        self.sizes: dict[str, int] = {}
 
     def load_additional_registries(self) -> None:
         from numba.cpython import builtins, numbers, rangeobj  # noqa: F401
+
+    def get_abi_sizeof(self, ty) -> int:
+        """Ask LLVM once: each question waits while LLVM compiles another function."""
+        text = str(ty)
+        if text not in self.sizes:
+            self.sizes[text] = super().get_abi_sizeof(ty)
+        return self.sizes[text]
 
     def post_lowering(self, mod, library) -> None:
         fastmathpass.rewrite_module(mod, self.fastmath)  # without the run-time for reference counts

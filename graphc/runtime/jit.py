@@ -84,8 +84,9 @@ def load(source: str, file: str | None = None) -> Loaded:
         before = _compilations
         absent = _read(set(keys.values()))
         wanted = {keys[unit.name]: unit for unit in functions if keys[unit.name] in absent}
-        _compile(wanted, source, name)
-        _require([externals.WORK] if entries else [])
+        made = _compile(wanted, source, name)
+        _link({key: made[key] for key in wanted}, made)
+        _require([externals.WORK] if entries else [], made)
         compiled = _compilations - before
     addresses = MappingProxyType({unit: _addresses[key] for unit, key in keys.items()})
     run = _RUN(addresses[entries[0]]) if entries else None
@@ -96,58 +97,56 @@ def _read(keys: set[str]) -> set[str]:
     """Load what the disk holds of the keys that are not in memory; return those that nobody holds."""
     absent = keys - _addresses.keys()
     found = {key: unit for key in sorted(absent) if (unit := cache.read(key)) is not None}
-    _link(found)
+    _link(found, {})
     return absent - found.keys()
 
 
-def _compile(wanted: Mapping[str, units.Unit], source: str, file: str) -> None:
-    """Compile, store and load what is in no cache."""
+def _compile(wanted: Mapping[str, units.Unit], source: str, file: str) -> dict[str, loader.Object]:
+    """Compile and store what is in no cache, with the external functions that it calls."""
     if not wanted:
-        return
+        return {}
     from graphc.runtime import build
 
-    made = build.build(wanted, source, file, _recall)
+    return _stored(build.build(wanted, source, file, _recall))
+
+
+def _stored(made: dict[str, loader.Object]) -> dict[str, loader.Object]:
+    """Count and store what has just been compiled."""
+    global _compilations
     for name, unit in made.items():
-        _keep(name, unit)
-    _link({key: made[key] for key in wanted})
+        _compilations += 1
+        cache.write(_external_key(name) if name in externals.SOURCES else name, unit)
+    return made
 
 
-def _link(objects: Mapping[str, loader.Object]) -> None:
-    """Load object code, after the external functions that it calls."""
+def _link(objects: Mapping[str, loader.Object], made: Mapping[str, loader.Object]) -> None:
+    """Load object code, after the external functions that it calls, which may be among those just made."""
     needs = {name for unit in objects.values() for name in unit.needs}
-    _require(needs & externals.SOURCES.keys())
+    _require(needs & externals.SOURCES.keys(), made)
     _addresses.update(loader.link(objects))
 
 
-def _require(symbols: Iterable[str]) -> None:
-    """Load external functions."""
+def _require(symbols: Iterable[str], made: Mapping[str, loader.Object]) -> None:
+    """Load external functions, compiling what is neither stored nor just made."""
     for symbol in sorted(symbols):
-        if not _recall(symbol):
+        if _recall(symbol):
+            continue
+        if symbol not in made:
             from graphc.runtime import build
 
-            _keep(symbol, build.external(symbol))
+            made = {**made, **_stored(build.external(symbol))}
+        _publish(symbol, made[symbol], made)
 
 
 def _recall(symbol: str) -> bool:
     """Whether an external function is loaded, be it now from disk."""
     if symbol not in _addresses and (unit := cache.read(_external_key(symbol))) is not None:
-        _publish(symbol, unit)
+        _publish(symbol, unit, {})
     return symbol in _addresses
 
 
-def _keep(name: str, unit: loader.Object) -> None:
-    """Count and store what has just been compiled; an external function is loaded at once."""
-    global _compilations
-    _compilations += 1
-    if name in externals.SOURCES:
-        cache.write(_external_key(name), unit)
-        _publish(name, unit)
-    else:
-        cache.write(name, unit)
-
-
-def _publish(symbol: str, unit: loader.Object) -> None:
-    _link({symbol: unit})
+def _publish(symbol: str, unit: loader.Object, made: Mapping[str, loader.Object]) -> None:
+    _link({symbol: unit}, made)
     loader.publish(symbol, _addresses[symbol])
 
 
