@@ -112,6 +112,8 @@ class _Expansion:
         self.graph = cone.graph
         self.values: list[Value] = []
         self.number_of: dict[int, int] = {}  # node -> value
+        self.number_of_loop: dict[Loop, int] = {}  # nests equal to the letter are one value, whatever ops they came from
+        self.owners: set[int] = set()
 
     def run(self) -> NestProgram:
         for at in self.cone.nodes:
@@ -129,9 +131,14 @@ class _Expansion:
         types = [self.graph.nodes[i].type for i in node.operands]
         seen = [(self.number_of[i], t.shape) for i, t in zip(node.operands, types, strict=True)]
         for loop in op.loops(types, node.type, node.param):
-            number = self.append(at, Type(loop.dtype, loop.shape), "nest", self.prepared(loop, seen))
+            number = self.nest(at, Type(loop.dtype, loop.shape), self.prepared(loop, seen))
             seen.append((number, loop.shape))
         return seen[-1][0]
+
+    def nest(self, at: int, kind: Type, loop: Loop) -> int:
+        if loop not in self.number_of_loop:
+            self.number_of_loop[loop] = self.append(at, kind, "nest", loop)
+        return self.number_of_loop[loop]
 
     def append(self, at: int, kind: Type, what: str, loop: Loop | None = None, source: int = -1) -> int:
         shape = tuple(d for d in kind.shape if d != 1)
@@ -144,8 +151,10 @@ class _Expansion:
         return source if kept == self.values[source].shape else self.append(at, node.type, "view", None, source)
 
     def owned(self, number: int) -> int:
-        """A value whose memory is computed by this program: what is (a view of) a leaf is copied."""
-        if self.values[self.root(number)].kind == "nest":
+        """A value whose memory is computed by this program and belongs to one output or update: others are copied."""
+        root = self.root(number)
+        if self.values[root].kind == "nest" and root not in self.owners:
+            self.owners.add(root)
             return number
         value = self.values[number]
         load = Load(number, identity(len(value.shape)), value.dtype)

@@ -13,7 +13,8 @@ import numpy as np
 
 from graphc import registry
 from graphc.errors import ShapeError
-from graphc.loops import Expr, Load, Loop, cast, identity
+from graphc.loops import Const, Expr, Load, Loop, cast, identity
+from graphc.loops import call as fn
 from graphc.ops.rules import (
     checked_axis,
     everywhere,
@@ -311,9 +312,20 @@ def _put_reference(operands: Sequence[Any], params: Params, kind: Type) -> Any:
 
 def _put_loops(types: Sequence[Type], kind: Type, params: Params) -> tuple[Loop, ...]:
     here = identity(kind.rank)
+    if types[0].shape[params["axis"]] == 1:
+        return (_put_one(types, kind, params),)
     target = _axis_of(here, params["axis"], (_looked_up(1, here, types[1], params["size"]),))
     load = Load(0, here, kind.dtype)
     return (Loop(axes=types[0].shape, expr=load, dtype=kind.dtype, scatter=target, scatter_shape=kind.shape),)
+
+
+def _put_one(types: Sequence[Type], kind: Type, params: Params) -> Loop:
+    """One update a row needs no scattering: the element is the update where its index is the place, else 0."""
+    here, axis = identity(kind.rank), params["axis"]
+    first = _axis_of(here, axis, (Const(0, DType.I64),))
+    chosen = fn("eq", _looked_up(1, first, types[1], params["size"]), here[axis])
+    expr = fn("select", chosen, Load(0, first, kind.dtype), Const(0, kind.dtype))
+    return Loop(axes=kind.shape, expr=expr, dtype=kind.dtype)
 
 
 registry.register(

@@ -53,12 +53,7 @@ def _lse_reference(operands: Sequence[Any], params: Params, kind: Type) -> Any:
 def _lse_loops(types: Sequence[Type], kind: Type, params: Params) -> tuple[Loop, ...]:
     """m = max x, or 0 where that is infinite; log(sum(exp(x - m))) + m."""
     here = identity(kind.rank)
-    top = Load(1, here, kind.dtype)
-    shift = call("select", call("isfinite", top), top, Const(0.0, kind.dtype))
-    loops = (
-        fold(types, kind, params, "maximum", lambda x: x),
-        Loop(axes=kind.shape, expr=shift, dtype=kind.dtype),
-    )
+    loops = (fold(types, kind, params, "maximum", lambda x: x), _shift(kind))
     around = Load(2, here, kind.dtype)
     summed = fold(types, kind, params, "add", lambda x: call("exp", call("sub", x, around)))
     result = call("add", call("log", Load(3, here, kind.dtype)), around)
@@ -160,26 +155,36 @@ def _softmax_loops(types: Sequence[Type], kind: Type, params: Params) -> tuple[L
     rows, inner, here = _pieces(types, kind, params)
     axis = params["axis"]
     top = fold(types, rows, inner, "maximum", lambda x: x)
-    grown = Loop(axes=kind.shape, expr=call("exp", call("sub", here, _row(1, kind, axis))), dtype=kind.dtype)
+    grown = Loop(axes=kind.shape, expr=call("exp", call("sub", here, _row(2, kind, axis))), dtype=kind.dtype)
     summed = fold(
-        types, rows, inner, "add", lambda x: Load(2, x.index if isinstance(x, Load) else (), kind.dtype)
+        types, rows, inner, "add", lambda x: Load(3, x.index if isinstance(x, Load) else (), kind.dtype)
     )
-    share = call("div", Load(2, here.index, kind.dtype), _row(3, kind, axis))
-    return (top, grown, summed, Loop(axes=kind.shape, expr=share, dtype=kind.dtype))
+    share = call("div", Load(3, here.index, kind.dtype), _row(4, kind, axis))
+    return (top, _shift(rows), grown, summed, Loop(axes=kind.shape, expr=share, dtype=kind.dtype))
 
 
 def _log_softmax_loops(types: Sequence[Type], kind: Type, params: Params) -> tuple[Loop, ...]:
     """(x - m) - log(sum(exp(x - m))): subtracting m first keeps the digits of x when m is large."""
     rows, inner, here = _pieces(types, kind, params)
     top = fold(types, rows, inner, "maximum", lambda x: x)
-    row = Load(1, identity(rows.rank), kind.dtype)
+    row = Load(2, identity(rows.rank), kind.dtype)
     summed = fold(types, rows, inner, "add", lambda x: call("exp", call("sub", x, row)))
     logged = Loop(
-        axes=rows.shape, expr=call("log", Load(2, identity(rows.rank), kind.dtype)), dtype=kind.dtype
+        axes=rows.shape, expr=call("log", Load(3, identity(rows.rank), kind.dtype)), dtype=kind.dtype
     )
-    shifted = call("sub", here, _row(1, kind, params["axis"]))
-    result = call("sub", shifted, _row(3, kind, params["axis"]))
-    return (top, summed, logged, Loop(axes=kind.shape, expr=result, dtype=kind.dtype))
+    shifted = call("sub", here, _row(2, kind, params["axis"]))
+    result = call("sub", shifted, _row(4, kind, params["axis"]))
+    return (top, _shift(rows), summed, logged, Loop(axes=kind.shape, expr=result, dtype=kind.dtype))
+
+
+def _shift(rows: Type) -> Loop:
+    """The largest element of a row, the first intermediate, or 0 where that is infinite.
+
+    The same nest in all three ops, so that a program with several of them finds it once.
+    """
+    top = Load(1, identity(rows.rank), rows.dtype)
+    shift = call("select", call("isfinite", top), top, Const(0.0, rows.dtype))
+    return Loop(axes=rows.shape, expr=shift, dtype=rows.dtype)
 
 
 def _along(b: Any, value: Any, app: Application) -> Any:
