@@ -45,11 +45,7 @@ def accumulate(combine: str, total: str, value: str, dtype: DType) -> str:
     if dtype is DType.BOOL:
         return f"{total} {_BOOL_COMBINE[combine]} {value}"
     plain = {"add": f"{total} + {value}", "mul": f"{total} * {value}"}
-    return f"{dtype.short}({plain.get(combine) or f'{_EXTREME[combine]}({total}, {value})'})"
-
-
-_EXTREME = {"maximum": "max", "minimum": "min"}
-_INTEGER = {**_EXTREME, "abs": "abs"}
+    return f"{dtype.short}({plain.get(combine) or f'{combine}_i64(i64({total}), i64({value}))'})"
 
 
 class Writer:
@@ -107,8 +103,10 @@ class Writer:
             return _SPECIAL[fn](args, operand)
         if FUNCTIONS[fn].infix:
             return self.infix(fn, args, dtype, operand)
-        if not dtype.is_float and fn in ("maximum", "minimum", "abs"):
-            return f"{dtype.short}({_INTEGER[fn]}({', '.join(args)}))"
+        if dtype.is_int and fn in ("maximum", "minimum"):
+            return f"{dtype.short}({fn}_i64({', '.join(f'i64({a})' for a in args)}))"
+        if dtype.is_int and fn == "abs":
+            return f"select({args[0]} < {constant(0, dtype)}, {dtype.short}(-{args[0]}), {args[0]})"
         if fn in _SUFFIXED:
             return f"{fn}_{dtype.short}({', '.join(args)})"
         return f"{fn}({', '.join(args)})"

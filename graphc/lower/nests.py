@@ -37,6 +37,20 @@ class Value:
 
 
 @dataclass(frozen=True, slots=True)
+class Lookup:
+    """Data used as indices below ``size`` by ``node``, ``count`` times.
+
+    ``input`` is the node of the input whose elements they are, to be checked before kernels run; None for computed
+    indices, which kernels keep within the size themselves.
+    """
+
+    node: int
+    input: int | None
+    size: Dim
+    count: Dim
+
+
+@dataclass(frozen=True, slots=True)
 class NestProgram:
     """All values in topological order, outputs by name, and updates ``{leaf value: value}``."""
 
@@ -44,26 +58,13 @@ class NestProgram:
     values: Values
     outputs: Mapping[str, int]
     updates: Mapping[int, int]
+    lookups: tuple[Lookup, ...] = ()
 
     def __str__(self) -> str:
         lines = [f"v{v.number}: {v.dtype.short}[{','.join(map(str, v.shape))}] {describe(v)}" for v in self.values]
         lines += [f"output {name!r} = v{k}" for name, k in self.outputs.items()]
         lines += [f"update v{leaf} = v{k}" for leaf, k in self.updates.items()]
         return "\n".join(lines)
-
-    def lookups(self) -> Iterator[tuple[Value, int, Dim]]:
-        """Where data are used as indices: the value that does so, the value that holds the indices, and the indexed size."""
-        for value in self.values:
-            for load in value.loop.loads() if value.loop is not None else ():
-                yield from self._looked_up(value, load.index, self.values[load.source].shape)
-            if value.loop is not None and value.loop.scatter is not None:
-                yield from self._looked_up(value, value.loop.scatter, value.loop.scatter_shape)
-
-    def _looked_up(self, value: Value, index: Sequence[Expr], shape: Shape) -> Iterator[tuple[Value, int, Dim]]:
-        for part, size in zip(index, shape, strict=True):
-            for inner in walk(part):
-                if isinstance(inner, Load):
-                    yield value, inner.source, size
 
     def root(self, number: int) -> int:
         """The value whose memory ``number`` is: itself, or what it views."""
@@ -112,6 +113,7 @@ class _Expansion:
         self.graph = cone.graph
         self.values: list[Value] = []
         self.number_of: dict[int, int] = {}  # node -> value
+        self.lookups: dict[Lookup, None] = {}
         self.number_of_loop: dict[Loop, int] = {}  # nests equal to the letter are one value, whatever ops they came from
         self.owners: set[int] = set()
 
@@ -120,7 +122,7 @@ class _Expansion:
             self.number_of[at] = self.add_node(at, self.graph.nodes[at])
         outputs = {name: self.owned(self.number_of[at]) for name, at in self.cone.outputs.items()}
         updates = {self.number_of[leaf]: self.owned(self.number_of[at]) for leaf, at in self.cone.updates.items()}
-        return _drop_unused(NestProgram(self.graph, tuple(self.values), outputs, updates))
+        return _drop_unused(NestProgram(self.graph, tuple(self.values), outputs, updates, tuple(self.lookups)))
 
     def add_node(self, at: int, node: Node) -> int:
         if node.is_leaf:
@@ -131,7 +133,7 @@ class _Expansion:
         types = [self.graph.nodes[i].type for i in node.operands]
         seen = [(self.number_of[i], t.shape) for i, t in zip(node.operands, types, strict=True)]
         for loop in op.loops(types, node.type, node.param):
-            number = self.nest(at, Type(loop.dtype, loop.shape), self.prepared(loop, seen))
+            number = self.nest(at, Type(loop.dtype, loop.shape), self.prepared(at, loop, seen))
             seen.append((number, loop.shape))
         return seen[-1][0]
 
@@ -161,32 +163,39 @@ class _Expansion:
         expr = self.read(number, ()) if value.kind == "const" and not value.shape else load
         return self.append(value.node, Type(value.dtype, value.shape), "nest", Loop(axes=value.shape, expr=expr, dtype=value.dtype))
 
-    def prepared(self, loop: Loop, seen: Sequence[tuple[int, Shape]]) -> Loop:
+    def prepared(self, at: int, loop: Loop, seen: Sequence[tuple[int, Shape]]) -> Loop:
         """``loop`` over value numbers, unit axes dropped, data movement of its operands read through."""
         contraction = bool(loop.combine) and isinstance(loop.expr, Call) and loop.expr.fn == "mul"
+        count = product(loop.axes + loop.reduce)
+
+        def inside(index: Sequence[Expr], shape: Shape) -> tuple[Expr, ...]:
+            kept = [self.within(at, rebuild(i, visit), d, count) for i, d in zip(index, shape, strict=True)]
+            return tuple(i for i, d in zip(kept, shape, strict=True) if d != 1)
 
         def visit(expr: Expr) -> Expr | None:
             if not isinstance(expr, Load):
                 return None
             number, shape = seen[expr.source]
-            index = tuple(self.within(rebuild(i, visit), d) for i, d in zip(expr.index, shape, strict=True) if d != 1)
-            return self.read(number, index, only_loads=contraction)
+            return self.read(number, inside(expr.index, shape), only_loads=contraction)
 
-        made = _map_expressions(_squeeze(loop), lambda e: fold(rebuild(e, visit)))
+        made = _map_expressions(_squeeze(loop), lambda e: fold(rebuild(e, visit)), scattered=False)
         if made.scatter is None:
             return made
-        shape = made.scatter_shape
-        target = tuple(self.within(i, d) for i, d in zip(made.scatter, shape, strict=True) if d != 1)
-        return replace(made, scatter=target, scatter_shape=tuple(d for d in shape if d != 1))
+        target = tuple(fold(i) for i in inside(made.scatter, made.scatter_shape))
+        return replace(made, scatter=target, scatter_shape=tuple(d for d in made.scatter_shape if d != 1))
 
-    def within(self, index: Expr, size: Dim) -> Expr:
+    def within(self, at: int, index: Expr, size: Dim, count: Dim) -> Expr:
         """``index`` kept inside ``size`` where it is computed data, so that no kernel leaves its memory.
 
-        Indices that are inputs are checked before a kernel runs, and stay as they are.
+        Indices that are elements of inputs are checked before a kernel runs, and stay as they are.
         """
-        loads = [e for e in walk(index) if isinstance(e, Load)]
-        if not loads or all(self.values[self.root(e.source)].kind == "input" for e in loads):
+        if not any(isinstance(e, Load) for e in walk(index)):
             return index
+        held = self.values[self.root(load.source)] if (load := looked_up(index)) is not None else None
+        if held is not None and held.kind == "input":
+            self.lookups[Lookup(at, held.node, size, count)] = None
+            return index
+        self.lookups[Lookup(at, None, size, count)] = None
         last = call("sub", Extent(size), Const(1, DType.I64))
         return call("maximum", call("minimum", index, last), Const(0, DType.I64))
 
@@ -265,8 +274,21 @@ def _squeeze(loop: Loop) -> Loop:
     )
 
 
-def _map_expressions(loop: Loop, visit: Any) -> Loop:
-    scatter = None if loop.scatter is None else tuple(visit(e) for e in loop.scatter)
+def looked_up(index: Expr) -> Load | None:
+    """The load that ``index`` is, counted from the end where it is negative; None for any other arithmetic."""
+    match index:
+        case Call("select", (Call("lt", (held, Const(0))), Call("add", (moved, _)), plain)) if held == moved == plain:
+            return looked_up(held)
+        case Call("cast", (inner,)) if inner.dtype.is_int:
+            return looked_up(inner)
+        case Load():
+            return index
+        case _:
+            return None
+
+
+def _map_expressions(loop: Loop, visit: Any, *, scattered: bool = True) -> Loop:
+    scatter = loop.scatter if loop.scatter is None or not scattered else tuple(visit(e) for e in loop.scatter)
     return replace(loop, expr=visit(loop.expr), scatter=scatter)
 
 

@@ -112,18 +112,15 @@ def _one_graph(values: Sequence[Any]) -> Graph:
 
 
 def index_checks(program: NestProgram) -> Iterator[IndexCheck]:
-    """Inputs that are read as indices, and the sizes that they must stay below."""
+    """Data read as indices: inputs and the sizes they must stay below, and computed indices, whose size must not be 0."""
     seen: set[tuple[str, Dim]] = set()
-    for value, source, size in program.lookups():
-        leaf = program.values[program.root(source)]
-        node = program.graph.nodes[leaf.node]
-        if node.op != "input":
+    for found in program.lookups:
+        name = "" if found.input is None else str(program.graph.nodes[found.input].param["name"])
+        if (name, found.size) in seen or (not name and isinstance(found.size, int) and found.size):
             continue
-        name = str(node.param["name"])
-        if (name, size) not in seen:
-            seen.add((name, size))
-            origins = program.graph.origins(value.node)
-            yield IndexCheck(name, size, origins[0].place if origins else "")
+        seen.add((name, found.size))
+        handle = program.graph.handle(found.node)
+        yield IndexCheck(name, found.size, found.count, handle.label, handle.place)
 
 
 __all__ = ["CompileError", "InputError", "compile", "declare"]

@@ -30,10 +30,15 @@ MOST_BOUND = 32  # tuples of sizes whose tables are kept
 
 @dataclass(frozen=True, slots=True)
 class IndexCheck:
-    """An input used as indices: every element must be within ``[-size, size)``."""
+    """An input used as indices: every element must be within ``[-size, size)``.
+
+    Computed indices have no ``name``: kernels keep them within the size, which must not be 0 unless ``count`` is.
+    """
 
     name: str
     size: Dim
+    count: Dim
+    where: str
     place: str
 
 
@@ -105,7 +110,8 @@ class Program:
             if ready is None:
                 ready = self._bind(sizes)
             for check, size in zip(self._index_checks, ready.index_sizes, strict=True):
-                _check_range(check, arrays[check.name], size)
+                if check.name:
+                    _check_range(check, arrays[check.name], size)
             return self._run(ready, arrays)
 
     def _run(self, ready: _Ready, arrays: Mapping[str, Array]) -> dict[str, Array]:
@@ -135,6 +141,7 @@ class Program:
             if value < 0:
                 raise InputError(f"size {name} is {value}; sizes are at least 0")
         self._size_checks(sizes)
+        self._check_indexed(sizes)
         bound = self._tables.bind(sizes)
         if bound.plan.peak + 64 > self._arena.nbytes:
             self._arena = aligned(bound.plan.peak + 64)
@@ -148,6 +155,11 @@ class Program:
             del self._bounds[next(iter(self._bounds))]
         self._bounds[tuple(sizes.values())] = ready
         return ready
+
+    def _check_indexed(self, sizes: Mapping[str, int]) -> None:
+        for check in self._index_checks:
+            if not check.name and dim_evaluate(check.size, sizes) == 0 != dim_evaluate(check.count, sizes):
+                raise InputError("an index is out of range for size 0; give inputs that are not empty").located(check.where, check.place)
 
     def _output_buffers(self, bound: Bound, sizes: Mapping[str, int]) -> list[tuple[_Output, tuple[int, ...], Array | None]]:
         found: list[tuple[_Output, tuple[int, ...], Array | None]] = []
