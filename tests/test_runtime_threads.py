@@ -188,4 +188,18 @@ def test_a_constant_of_the_module_is_part_of_every_units_text() -> None:
     [two], [three] = units.split(text), units.split(text.replace("2.0", "3.0"))
     assert two.text != three.text
     assert two.key("") != three.key("")
+
+
+def test_what_a_name_is_imported_from_is_part_of_the_text_of_who_uses_it() -> None:
+    one_and_two = (
+        f"@kernel\ndef {name}(lo, hi, args):\n    {word}(lo)\n" for name, word in [("one", "f"), ("two", "g")]
+    )
+    text = "from a import f\n" + "".join(one_and_two)
+    [one, two], [other, same] = units.split(text), units.split(text.replace("from a", "from b"))
+    assert one.text != other.text
+    assert two.text == same.text
+
+
+def test_a_key_is_of_one_machine() -> None:
+    [two] = units.split("@kernel\ndef two(lo, hi, args):\n    pass")
     assert two.key("one machine") != two.key("another")

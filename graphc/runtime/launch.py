@@ -34,7 +34,8 @@ PATIENCE, IDLE_LOOKS = 1000, 6000
 ENTRY = """\
 @entry
 def run(steps, count, threads):
-    if threads == 1 or is_serial(steps, count):
+    threads = minimum_i64(threads, most_chunks(steps, count))
+    if threads <= 1:
         for s in range(count):
             for t in range(tiles(steps, s)):
                 run_tile(steps, s, t)

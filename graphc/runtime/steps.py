@@ -46,16 +46,13 @@ def _run_tile(builder: ir.IRBuilder, steps: ir.Value, s: ir.Value, t: ir.Value) 
     builder.call(kernel, [low, high, _read(launch.ARGS, builder, steps, s)])
 
 
-def _is_serial(builder: ir.IRBuilder, steps: ir.Value, count: ir.Value) -> ir.Value:
-    """Whether no step has more than one tile."""
+def _most_chunks(builder: ir.IRBuilder, steps: ir.Value, count: ir.Value) -> ir.Value:
+    """The largest number of members that one of the steps can use."""
     most = cgutils.alloca_once_value(builder, WORD(0))
     with cgutils.for_range(builder, count) as loop:
-        tiles_of_step = _read(launch.TILES, builder, steps, loop.index)
-        known = builder.load(most)
-        builder.store(
-            builder.select(builder.icmp_signed(">", tiles_of_step, known), tiles_of_step, known), most
-        )
-    return builder.icmp_signed("<=", builder.load(most), WORD(1))
+        parts, known = _chunks(builder, steps, loop.index), builder.load(most)
+        builder.store(builder.select(builder.icmp_signed(">", parts, known), parts, known), most)
+    return builder.load(most)
 
 
 def _clear(builder: ir.IRBuilder, steps: ir.Value, count: ir.Value) -> None:
@@ -177,7 +174,7 @@ tiles = define("tiles", _int64, _step, partial(_read, launch.TILES))
 chunks = define("chunks", _int64, _step, _chunks)
 chunk_start = define("chunk_start", _int64, (*_step, _int64), _chunk_start)
 run_tile = define("run_tile", types.void, (*_step, _int64), _run_tile)
-is_serial = define("is_serial", types.boolean, _step, _is_serial)
+most_chunks = define("most_chunks", _int64, _step, _most_chunks)
 clear = define("clear", types.void, _step, _clear)
 parallel_for = define("parallel_for", types.void, (_int64,) * 4, _parallel_for)
 claim = define("claim", types.boolean, (*_step, _int64), _claim)

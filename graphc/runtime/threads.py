@@ -8,11 +8,11 @@ run alone. After a fork, the child starts workers of its own.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
@@ -29,7 +29,7 @@ def count() -> int:
     return _limit.get() or cores()
 
 
-@contextmanager
+@contextlib.contextmanager
 def limit(threads: int) -> Generator[None]:
     """Use at most so many threads for calls made by this Python thread (or task) inside the block.
 
@@ -51,11 +51,19 @@ def limit(threads: int) -> Generator[None]:
 
 @cache
 def cores() -> int:
-    """Return the number of cores this process may run on, each counted once however many threads it
-    offers."""
+    """Return how many cores this process may use, each counted once however many threads it offers."""
     if not hasattr(os, "sched_getaffinity"):
         return os.cpu_count() or 1
-    return len({_siblings(cpu) for cpu in os.sched_getaffinity(0)})
+    return min(len({_siblings(cpu) for cpu in os.sched_getaffinity(0)}), _quota())
+
+
+def _quota() -> int:
+    """The processors that a container's share amounts to: past it, the system stops all threads at once."""
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return max(1, int(quota) // int(period))
+    except (OSError, ValueError):  # no control groups, or "max"
+        return 1 << 16
 
 
 def _siblings(cpu: int) -> str:
@@ -87,8 +95,9 @@ def start(work: int) -> None:
     with _lock:
         if _started:
             return
-        for worker in range(cores() - 1):
-            _start_worker(work, worker)
+        with contextlib.suppress(RuntimeError):  # no thread to be had; a call does without
+            for worker in range(cores() - 1):
+                _start_worker(work, worker)
         _started = True
 
 

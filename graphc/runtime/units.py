@@ -19,7 +19,8 @@ class Unit:
     Attributes:
         name: the function's name in the module.
         parallel: whether it may open a parallel region (`@entry`).
-        text: the function without its docstring, comments and name, with the constants of its module.
+        text: the function without its docstring, comments and name, with the constants of its module and
+            what it imports.
     """
 
     name: str
@@ -56,7 +57,8 @@ def split(source: str, file: str = "<kernels>") -> tuple[Unit, ...]:
             f"{file}: the emitted module is no Python ({error}); report it as a bug"
         ) from error
     shared = "\n".join(ast.unparse(node) for node in body if _is_constant(node))
-    return tuple(_unit(node, shared, file) for node in body if isinstance(node, ast.FunctionDef))
+    imported = _imported(body)
+    return tuple(_unit(node, shared, imported, file) for node in body if isinstance(node, ast.FunctionDef))
 
 
 def _is_constant(node: ast.stmt) -> bool:
@@ -65,11 +67,23 @@ def _is_constant(node: ast.stmt) -> bool:
     return not isinstance(node, ast.FunctionDef | ast.Import | ast.ImportFrom | ast.Expr)
 
 
-def _unit(node: ast.FunctionDef, shared: str, file: str) -> Unit:
+def _imported(body: list[ast.stmt]) -> dict[str, str]:
+    """What each imported name is the name of."""
+    found: dict[str, str] = {}
+    for node in body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            module = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+            found |= {name.asname or name.name: module + name.name for name in node.names}
+    return found
+
+
+def _unit(node: ast.FunctionDef, shared: str, imported: dict[str, str], file: str) -> Unit:
     marks = [mark.id for mark in node.decorator_list if isinstance(mark, ast.Name)]
     if len(marks) != 1 or marks[0] not in _MARKS:
         raise CompileError(f"{file}: function {node.name} has the marks {marks}; give it one of {_MARKS}")
     bare = copy.copy(node)
     bare.name = "unit"
     bare.body = node.body[1:] if ast.get_docstring(node, clean=False) is not None else node.body
-    return Unit(node.name, marks[0] == "entry", f"{shared}\n{ast.unparse(bare)}")
+    names = {each.id for each in ast.walk(bare) if isinstance(each, ast.Name)} | {"*"}
+    used = [f"{name} = {imported[name]}" for name in sorted(names & imported.keys())]
+    return Unit(node.name, marks[0] == "entry", "\n".join([*used, shared, ast.unparse(bare)]))
