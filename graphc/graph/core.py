@@ -71,7 +71,7 @@ class Graph:
         self.state_updates: dict[int, int] = {}
         self._index: dict[Any, int] = {}
         self._named: dict[str, int] = {}
-        self._origins: list[list[Origin]] = []
+        self._origins: list[dict[Origin, None]] = []
         self._handles: list[Handle] = []
         self._context = Origin()
         self._dag = _Dag(name=self.name)
@@ -179,9 +179,7 @@ class Graph:
         at = self._index.get(key)
         if at is None:
             at = self._index[key] = self._insert(Node(op, operands, params, kind))
-        origin = self.here()
-        if origin not in self._origins[at]:
-            self._origins[at].append(origin)
+        self._origins[at][self.here()] = None
         return self._handles[at]
 
     def _insert(self, node: Node) -> int:
@@ -189,7 +187,7 @@ class Graph:
 
         at = len(self.nodes)
         self.nodes.append(node)
-        self._origins.append([])
+        self._origins.append({})
         self._handles.append(Handle(self, at))
         self._dag.add_node(at, op=node.op, type=str(node.type), **dict(node.params))
         for position, operand in enumerate(node.operands):
@@ -242,11 +240,11 @@ class Graph:
 
     def origins(self, at: int) -> list[Origin]:
         """Where the user declared node ``at``: one entry a declaration."""
-        return self._origins[at]
+        return list(self._origins[at])
 
     def inherit(self, at: int, origins: Iterable[Origin]) -> None:
         """Give node ``at`` the origins of what it stands for."""
-        self._origins[at] = list(dict.fromkeys([*origins, *self._origins[at]]))
+        self._origins[at] = {**dict.fromkeys(origins), **self._origins[at]}
 
     # --------------------------------------------------------------------------------------------- reading
 

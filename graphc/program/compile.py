@@ -12,7 +12,8 @@ from graphc.lower.fuse import fuse
 from graphc.lower.nests import NestProgram, expand
 from graphc.lower.schedule import schedule
 from graphc.passes import DEFAULT, pipeline, run
-from graphc.program.program import IndexCheck, Program
+from graphc.program.calling import IndexCheck
+from graphc.program.program import Program
 from graphc.program.stages import Stages
 from graphc.program.store import store_of
 from graphc.rewrite import stabilise as stabilise_pass

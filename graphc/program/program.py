@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from graphc.binding import Binder, SizeChecks, check_indices
+from graphc.binding import Binder, SizeChecks
 from graphc.codegen.binding import Bound, Tables, aligned
 from graphc.codegen.module import Module
 from graphc.errors import InputError
@@ -16,6 +15,7 @@ from graphc.draw import draw
 from graphc.draw.kernels import KernelPlan
 from graphc.graph import Cone, Constant
 from graphc.lower.schedule import Schedule
+from graphc.program.calling import SMALL, IndexCheck, Output, Ready, Taken, address_of, plain
 from graphc.program.picture import kernel_plan
 from graphc.program.stages import Cost, Plan, Report, Stages
 from graphc.program.store import Parameters, Store
@@ -24,29 +24,7 @@ from graphc.size import compile_dims, dim_evaluate
 from graphc.types import Dim, Type
 
 Array = np.ndarray[Any, Any]
-SMALL = 16384  # bytes up to which an output is computed aside and copied: cheaper than fetching a new address
 MOST_BOUND = 32  # tuples of sizes whose tables are kept
-
-
-@dataclass(frozen=True, slots=True)
-class IndexCheck:
-    """An input used as indices: every element must be within ``[-size, size)``.
-
-    Computed indices have no ``name``: kernels keep them within the size, which must not be 0 unless ``count`` is.
-    """
-
-    name: str
-    size: Dim
-    count: Dim
-    where: str
-    place: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Output:
-    name: str
-    slot: int
-    type: Type
 
 
 class Program:
@@ -66,21 +44,20 @@ class Program:
         self.inputs = {h.name: h.type for h in stages.inputs}
         self._binder = Binder(self.inputs)
         self._size_checks = SizeChecks(graph, [r for r in graph.required if r.node in set(cone.nodes)])
-        self._input_slots = [(s.number, _leaf_name(schedule, s.value)) for s in schedule.storages if s.kind == "input"]
-        self._dims = compile_dims([d for check in self._index_checks for d in (check.size,)])
+        self._input_slots = {_leaf_name(schedule, s.value): s.number for s in schedule.storages if s.kind == "input"}
         self._outputs = self._declared_outputs(cone)
-        self._shapes = compile_dims([d for o in self._outputs for d in o.type.shape])
         self.params = self._stored("param")
         self.states = self._stored("state")
         self._constants = {s.number: _constant(schedule, s.value) for s in schedule.storages if s.kind == "const"}
         self._fixed = self._fixed_addresses()
-        self._bounds: dict[tuple[int, ...], _Ready] = {}
+        self._bounds: dict[tuple[int, ...], Ready] = {}
+        self._last: Ready | None = None
         self._arena = aligned(64)
 
-    def _declared_outputs(self, cone: Cone) -> list[_Output]:
+    def _declared_outputs(self, cone: Cone) -> list[Output]:
         program = self._schedule.program
         return [
-            _Output(name, self._schedule.storage_of[number], cone.graph.nodes[cone.outputs[name]].type)
+            Output(name, self._schedule.storage_of[number], cone.graph.nodes[cone.outputs[name]].type)
             for name, number in program.outputs.items()
         ]
 
@@ -104,38 +81,25 @@ class Program:
 
     def __call__(self, **inputs: Any) -> dict[str, Array]:
         """Run the program; ``inputs`` are arrays by name. Raises ``InputError`` before anything runs or changes."""
-        arrays, sizes = self._binder(inputs)
         with self._store.lock:
-            ready = self._bounds.get(tuple(sizes.values()))
-            if ready is None:
-                ready = self._bind(sizes)
-            for check, size in zip(self._index_checks, ready.index_sizes, strict=True):
-                if check.name:
-                    _check_range(check, arrays[check.name], size)
-            return self._run(ready, arrays)
+            ready = self._last
+            arrays = None if ready is None else ready.take(inputs)
+            if ready is None or arrays is None:
+                ready, arrays = self._prepare(inputs)
+            ready.check(arrays)
+            self._last = ready
+            ready.point(arrays)
+            made = ready.results()
+            self._loaded.call(ready.address, ready.steps)
+            return ready.finish(made)
 
-    def _run(self, ready: _Ready, arrays: Mapping[str, Array]) -> dict[str, Array]:
-        slots, kept = ready.bound.slots, list[Array]()
-        for slot, name in self._input_slots:
-            array = arrays[name]
-            if not (array.flags.c_contiguous and array.flags.aligned):
-                array = np.ascontiguousarray(array) if array.flags.aligned else array.copy()
-                kept.append(array)
-            slots[slot] = array.__array_interface__["data"][0]
-        results: dict[str, Array] = {}
-        owners: dict[int, Array] = {}  # one value may be asked for under several names
-        for output, shape, buffer in ready.outputs:
-            if buffer is None and output.slot not in owners:
-                results[output.name] = owners[output.slot] = made = np.empty(shape, output.type.dtype.numpy)
-                slots[output.slot] = made.__array_interface__["data"][0]
-        self._loaded.call(ready.address, ready.count)
-        for output, shape, buffer in ready.outputs:
-            if output.name not in results:
-                held = owners[output.slot].reshape(shape) if buffer is None else buffer
-                results[output.name] = held.copy()
-        return results
+    def _prepare(self, inputs: Mapping[str, Any]) -> tuple[Ready, list[Array]]:
+        """Check and convert arrays of new shapes, and bind the sizes that they give."""
+        arrays, sizes = self._binder(inputs)
+        ready = self._bounds.get(tuple(sizes.values())) or self._bind(sizes)
+        return ready, [plain(arrays[known.name]) for known in ready.inputs]
 
-    def _bind(self, sizes: Mapping[str, int]) -> _Ready:
+    def _bind(self, sizes: Mapping[str, int]) -> Ready:
         """Tables for new sizes: no compilation, only arithmetic."""
         for name, value in sizes.items():
             if value < 0:
@@ -150,7 +114,9 @@ class Program:
         bound.place(self._arena.ctypes.data)
         for slot, address in self._fixed.items():
             bound.slots[slot] = address
-        ready = _Ready(bound, bound.address, len(self._module.steps), self._output_buffers(bound, sizes), self._dims(sizes))
+        taken = tuple(self._taken(name, kind, sizes) for name, kind in self.inputs.items())
+        outputs, checks = self._output_buffers(bound, sizes), self._checks(sizes)
+        ready = Ready(bound, bound.address, len(self._module.steps), taken, outputs, checks)
         while len(self._bounds) >= MOST_BOUND:
             del self._bounds[next(iter(self._bounds))]
         self._bounds[tuple(sizes.values())] = ready
@@ -161,17 +127,26 @@ class Program:
             if not check.name and dim_evaluate(check.size, sizes) == 0 != dim_evaluate(check.count, sizes):
                 raise InputError("an index is out of range for size 0; give inputs that are not empty").located(check.where, check.place)
 
-    def _output_buffers(self, bound: Bound, sizes: Mapping[str, int]) -> list[tuple[_Output, tuple[int, ...], Array | None]]:
-        found: list[tuple[_Output, tuple[int, ...], Array | None]] = []
-        small: dict[int, Array] = {}
+    def _taken(self, name: str, kind: Type, sizes: Mapping[str, int]) -> Taken:
+        shape = tuple(dim_evaluate(d, sizes) for d in kind.shape)
+        return Taken(name, kind.dtype.numpy, shape, self._input_slots.get(name, -1))
+
+    def _checks(self, sizes: Mapping[str, int]) -> tuple[tuple[int, IndexCheck, int], ...]:
+        names = list(self.inputs)
+        named = [c for c in self._index_checks if c.name]
+        return tuple((names.index(c.name), c, dim_evaluate(c.size, sizes)) for c in named)
+
+    def _output_buffers(self, bound: Bound, sizes: Mapping[str, int]) -> tuple[tuple[Output, tuple[int, ...], Array | None], ...]:
+        """Each output's shape, and where it is computed aside, its buffer."""
+        found: list[tuple[Output, tuple[int, ...], Array | None]] = []
         for output in self._outputs:
             shape = tuple(dim_evaluate(d, sizes) for d in output.type.shape)
-            buffer = small[output.slot].reshape(shape) if output.slot in small else None
-            if buffer is None and int(np.prod(shape)) * output.type.dtype.itemsize <= SMALL:
-                small[output.slot] = buffer = np.zeros(shape, output.type.dtype.numpy)
-                bound.slots[output.slot] = buffer.ctypes.data
+            small = int(np.prod(shape)) * output.type.dtype.itemsize <= SMALL
+            buffer = np.zeros(shape, output.type.dtype.numpy) if small else None
+            if buffer is not None:
+                bound.slots[output.slot] = address_of(buffer)
             found.append((output, shape, buffer))
-        return found
+        return tuple(found)
 
     # ------------------------------------------------------------------------------------------- looking
 
@@ -220,26 +195,6 @@ class Program:
 
     def __repr__(self) -> str:
         return f"<Program {self.name!r}: {len(self._module.steps)} steps, {len(self._module.kernels)} kernels>"
-
-
-@dataclass(frozen=True, slots=True)
-class _Ready:
-    """Tables bound to sizes, ready to be called."""
-
-    bound: Bound
-    address: int
-    count: int
-    outputs: list[tuple[_Output, tuple[int, ...], Array | None]]
-    index_sizes: tuple[int, ...]
-
-
-def _check_range(check: IndexCheck, indices: Array, size: int) -> None:
-    """Two passes at most: seen as unsigned numbers, negative indices are large too."""
-    if indices.size == 0:
-        return
-    flat = indices.view(np.uint32 if indices.itemsize == 4 else np.uint64)
-    if int(np.maximum.reduce(flat, axis=None)) >= size:
-        check_indices(f"input {check.name!r}", indices, size, check.place)
 
 
 def _leaf_name(schedule: Schedule, value: int) -> str:

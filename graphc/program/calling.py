@@ -1,0 +1,125 @@
+"""One call of a program: the addresses of arrays go into slots, results come out as new arrays."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from graphc.binding import check_indices
+from graphc.codegen.binding import Bound
+from graphc.types import Dim, Type
+
+Array = np.ndarray[Any, Any]
+SMALL = 16384  # bytes up to which an output is computed aside and copied: cheaper than a new array's address
+
+# An array's data pointer is the first member behind the object header in NumPy's ABI, and reading it there costs a tenth
+# of asking through ``array.ctypes``.
+_HEADER = object.__basicsize__
+_word = ctypes.c_ssize_t.from_address
+
+
+def address_of(array: Array) -> int:
+    """The address of the first element of ``array``.
+
+    >>> x = np.zeros(3)
+    >>> address_of(x) == x.ctypes.data
+    True
+    """
+    return _word(id(array) + _HEADER).value
+
+
+@dataclass(frozen=True, slots=True)
+class IndexCheck:
+    """An input used as indices: every element must be within ``[-size, size)``.
+
+    Computed indices have no ``name``: kernels keep them within the size, which must not be 0 unless ``count`` is.
+    """
+
+    name: str
+    size: Dim
+    count: Dim
+    where: str
+    place: str
+
+    def __call__(self, indices: Array, size: int) -> None:
+        """Raise ``InputError`` for the first index out of range. As unsigned numbers, negative indices are large too."""
+        if indices.size == 0:
+            return
+        flat = indices.view(np.uint32 if indices.itemsize == 4 else np.uint64)
+        if int(np.maximum.reduce(flat, axis=None)) >= size:
+            check_indices(f"input {self.name!r}", indices, size, self.place)
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A declared output: its storage's slot and its type."""
+
+    name: str
+    slot: int
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What an input must be to be taken without a closer look, and the slot it goes to (-1: nobody reads it)."""
+
+    name: str
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Tables bound to sizes, ready to be called again with arrays of the same shapes."""
+
+    bound: Bound
+    address: int
+    steps: int
+    inputs: tuple[Taken, ...]
+    outputs: tuple[tuple[Output, tuple[int, ...], Array | None], ...]
+    checks: tuple[tuple[int, IndexCheck, int], ...]  # position of the input, check, size
+
+    def take(self, given: Mapping[str, Any]) -> list[Array] | None:
+        """The arrays in order, if each is exactly what the last call had but for its values; else None."""
+        if len(given) != len(self.inputs):
+            return None
+        found: list[Array] = []
+        for known in self.inputs:
+            value = given.get(known.name)
+            if type(value) is not np.ndarray or value.dtype != known.dtype or value.shape != known.shape or not value.flags.carray:
+                return None
+            found.append(value)
+        return found
+
+    def check(self, arrays: Sequence[Array]) -> None:
+        for position, check, size in self.checks:
+            check(arrays[position], size)
+
+    def point(self, arrays: Sequence[Array]) -> None:
+        """Put the arrays' addresses into their slots."""
+        slots = self.bound.slots
+        for known, array in zip(self.inputs, arrays, strict=True):
+            if known.slot >= 0:
+                slots[known.slot] = address_of(array)
+
+    def results(self) -> dict[str, Array]:
+        """New arrays for large outputs, in place to be written; small ones are copied by ``finish``."""
+        made: dict[str, Array] = {}
+        for output, shape, buffer in self.outputs:
+            if buffer is None:
+                made[output.name] = array = np.empty(shape, output.type.dtype.numpy)
+                self.bound.slots[output.slot] = address_of(array)
+        return made
+
+    def finish(self, made: dict[str, Array]) -> dict[str, Array]:
+        return {o.name: made[o.name] if buffer is None else buffer.copy() for o, _, buffer in self.outputs}
+
+
+def plain(array: Array) -> Array:
+    """``array`` itself where kernels can read it as it lies, else a copy in order; never written to."""
+    return array if array.flags.c_contiguous and array.flags.aligned else np.array(array, order="C", copy=True)
