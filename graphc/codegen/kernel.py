@@ -51,6 +51,7 @@ class _KernelWriter:
         self.elements: dict[int, str] = {}
         self.nest: Nest | None = None  # whose expression is being written
         self.loops: tuple[tuple[int, ...], ...] = ()  # collapsed groups of inner positions
+        self.flat = False  # whether ``i`` walks rows and inner axes alike
         self.writer = Writer(self.load, self.axis, lambda e: self.size(e.dim))
 
     # ------------------------------------------------------------------------------------------- the frame
@@ -107,7 +108,9 @@ class _KernelWriter:
         if partials or any(self.kernel.place[n.number] == "scratch" for n in segment.nests):
             self.tile_index()
         totals = {n.number: self.start_partial(n) for n in partials}
-        if self.rows:
+        if self.is_flat(segment):
+            self.flat_loop(segment.inners[0])
+        elif self.rows:
             with self.block("for i in range(lo, hi):"):
                 self.inner_loops(segment, totals)
         else:
@@ -115,6 +118,22 @@ class _KernelWriter:
         for nest in partials:
             if totals[nest.number]:
                 self.put(f"{self.buffer(nest.number)}[tile] = {totals[nest.number]}")
+
+    def is_flat(self, segment: Rows) -> bool:
+        """Whether rows and inner axes are one stretch of memory to every access: one long loop instead of many short ones."""
+        if not self.rows or len(segment.inners) != 1 or not segment.inners[0].sizes:
+            return False
+        (inner,) = segment.inners
+        if any(n.loop.combine or n.loop.scatter is not None or self.kernel.place[n.number] == "scratch" for n in inner.nests):
+            return False
+        return len(self.collapsed(inner)) == 1 and all(self.joins(n, -1, 0) for n in inner.nests)
+
+    def flat_loop(self, inner: Inner) -> None:
+        self.loops, self.elements, self.flat = (), {}, True
+        count = self.size(product(inner.sizes))
+        with self.block(f"for i in range(lo * {count}, hi * {count}):"):
+            self.statements(inner, {})
+        self.flat = False
 
     def tile_index(self) -> None:
         if "tile" not in self.names:
@@ -329,6 +348,8 @@ class _KernelWriter:
 
     def linear(self, stride: Sequence[Dim]) -> str:
         """An affine offset over the loop variables."""
+        if self.flat:
+            return self.sum_of([self.times("i", stride[-1])])
         terms = [self.times("i", stride[self.rows - 1])] if self.rows else []
         terms += [self.times(f"j{d}", stride[self.rows + group[-1]]) for d, group in enumerate(self.loops)]
         return self.sum_of(terms)

@@ -108,7 +108,26 @@ def _inner_loops(nests: Sequence[Nest], rows: int, overwrites: Mapping[int, int]
             inners.append(Inner(sizes))
         inners[found].nests.append(nest)
         at[nest.number] = found
-    return tuple(inners)
+    _sink(inners, at, nests, overwrites)
+    return tuple(inner for inner in inners if inner.nests)
+
+
+def _sink(inners: Sequence[Inner], at: dict[int, int], nests: Sequence[Nest], overwrites: Mapping[int, int]) -> None:
+    """Move maps that read nothing made in this row down to the one inner loop that reads them: no row need be kept."""
+    for nest in reversed(nests):
+        readers = {at[r.number] for r in nests if any(load.source == nest.number for load in r.loop.loads())}
+        free = not any(load.source in at for load in nest.loop.loads()) and not nest.loop.combine
+        if not free or len(readers) != 1 or nest.number in overwrites or _reads_overwritten(nest, overwrites):
+            continue
+        (target,) = readers
+        if target != at[nest.number] and inners[target].sizes == inners[at[nest.number]].sizes:
+            inners[at[nest.number]].nests.remove(nest)
+            inners[target].nests = sorted([*inners[target].nests, nest], key=lambda n: n.number)
+            at[nest.number] = target
+
+
+def _reads_overwritten(nest: Nest, overwrites: Mapping[int, int]) -> bool:
+    return any(load.source in overwrites.values() for load in nest.loop.loads())
 
 
 def _needs(nest: Nest, nests: Sequence[Nest], rows: int, overwrites: Mapping[int, int]) -> Iterator[tuple[int, int]]:
