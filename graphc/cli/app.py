@@ -1,0 +1,73 @@
+"""The commands. Each loads what it needs only when it runs, so that ``graphc --help`` is quick."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+import graphc
+from graphc.errors import GraphcError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Neural networks as symbolic graphs: derivatives, kernels, drawings.",
+)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"graphc {graphc.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Neural networks as symbolic graphs: derivatives, kernels, drawings."""
+
+
+@app.command()
+def demo(
+    output: Annotated[Path, typer.Option(help="Folder for drawings and source.")] = Path("graphc-demo"),
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = 30,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of first weights and shuffling.")] = 0,
+) -> None:
+    """Train a network on handwritten digits; show its graphs, kernels and speed."""
+    from graphc.cli.demo import run
+
+    try:
+        run(Console(highlight=False), output, epochs=epochs, seed=seed)
+    except (GraphcError, OSError) as error:
+        raise _failure(str(error)) from None
+
+
+@app.command()
+def cache(
+    entries: Annotated[bool, typer.Option("--list", help="Show every entry.")] = False,
+    clear: Annotated[bool, typer.Option("--clear", help="Delete every entry.")] = False,
+) -> None:
+    """Show or clear the compiled kernels kept on disk."""
+    from graphc.cli import stored
+
+    folder = stored.folder()
+    if folder is None:
+        raise _failure("there is no cache: GRAPHC_CACHE is empty, or its folder is not yours alone")
+    found = stored.entries(folder)
+    if entries:
+        typer.echo("".join(f"{entry}\n" for entry in found), nl=False)
+    typer.echo(f"{folder}: {len(found)} kernels, {sum(e.size for e in found):,} bytes")
+    if clear:
+        typer.echo(f"deleted {stored.delete(found)} of them")
+
+
+def _failure(text: str) -> typer.Exit:
+    typer.echo(f"graphc: {text}", err=True)
+    return typer.Exit(1)
