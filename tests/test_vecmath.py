@@ -70,21 +70,10 @@ def samples(dtype: np.dtype) -> np.ndarray:
     uniform = [rng.uniform(-width, width, 120) for width in widths]
     around_one = [rng.uniform(0.4, 1.6, 200), 1 + rng.uniform(-1, 1, 50) * 1e-4]
     above_minus_one = [-1 + 2.0 ** rng.uniform(-50, 0, 50)]
-    tops = [
-        math.log(limits.max) + rng.uniform(-0.5, 0.1, 50),
-        math.log(limits.tiny) + rng.uniform(-40, 1, 80),
-    ]
-    special = [
-        0.0,
-        0.5,
-        1.0,
-        2.0,
-        float(limits.tiny),
-        float(limits.smallest_subnormal),
-        float(limits.max),
-        math.inf,
-    ]
-    parts = [*uniform, *around_one, *above_minus_one, *tops, special, -np.array(special), [math.nan]]
+    largest, least = math.log(limits.max), math.log(limits.tiny)
+    ends = [largest + rng.uniform(-0.5, 0.1, 50), least + rng.uniform(-40, 1, 80)]
+    special = np.array([0.5, 1, 2, limits.tiny, limits.smallest_subnormal, limits.max, math.inf])
+    parts = [*uniform, *around_one, *above_minus_one, *ends, special, -special, [0, math.nan]]
     return np.concatenate([bits.view(dtype), *(np.asarray(part).astype(dtype) for part in parts)])
 
 
@@ -97,7 +86,7 @@ def _sigmoid(x: mpmath.mpf) -> mpmath.mpf:
 
 
 def _log1p(x: mpmath.mpf) -> mpmath.mpf:
-    return mpmath.nan if x < -1 else mpmath.log1p(x) if x > -1 else -mpmath.inf
+    return -mpmath.inf if x == -1 else mpmath.log1p(x) if x > -1 else mpmath.nan
 
 
 EXACT: dict[str, Callable[[mpmath.mpf], mpmath.mpf]] = {
@@ -117,8 +106,8 @@ EXACT: dict[str, Callable[[mpmath.mpf], mpmath.mpf]] = {
 def ulps(value: float, exact: mpmath.mpf, dtype: np.dtype) -> float:
     """Distance in units in the last place of the exact value; what rounds to infinity must be infinite."""
     limits = np.finfo(dtype)
-    if mpmath.isnan(exact):
-        return 0.0 if math.isnan(value) else math.inf
+    if mpmath.isnan(exact) or math.isnan(value):
+        return 0.0 if mpmath.isnan(exact) and math.isnan(value) else math.inf
     if abs(exact) >= mpmath.ldexp(1, limits.maxexp) - mpmath.ldexp(1, limits.maxexp - limits.nmant - 2):
         return 0.0 if value == math.copysign(math.inf, exact) else math.inf
     if not exact:

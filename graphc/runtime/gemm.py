@@ -1,0 +1,115 @@
+# Numba and llvmlite carry no types, and what is inferred of them is often wrong.
+# pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false
+"""Matrix products for kernels: C[m, n] = A[m, k] B[k, n], or added to C.
+
+`gemm_f32` and `gemm_f64` are external functions, compiled once a machine. Their parameters are int64:
+`(m, n, k, a, row_stride_a, col_stride_a, b, row_stride_b, col_stride_b, c, row_stride_c, accumulate)`, with
+addresses, and strides in elements. Any of m, n, k may be 0; without `accumulate`, k = 0 writes zeros. A and B
+may have any strides (be transposed, sliced, repeated), columns of C are contiguous, and C overlaps neither.
+
+A call is serial: rows are split over threads by the caller. A row has the same bytes however they are split:
+each element is summed in the order of k, but for products of contiguous rows with one contiguous vector,
+whose order depends on k alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from llvmlite import ir
+
+from graphc.runtime.gemm_dots import dot
+from graphc.runtime.gemm_packs import buffer, pack_columns, pack_elements, pack_rows
+from graphc.runtime.gemm_tiles import panel, tile
+from graphc.runtime.gemm_vectors import Host, Vectors, host, word
+from graphc.runtime.scalars import maximum_i64, minimum_i64, quotient, remainder
+
+#: Bytes of a panel of B, which stays in the first-level cache while all rows of A pass by.
+_PANEL = 32768
+#: Rows of A that pass by each panel in turn: with 256 columns they stay in the second-level cache.
+_ROWS = 256
+
+
+def gemm(element: ir.Type, processor: Host) -> Callable[..., None]:
+    """Write the product for one type and processor, as a function in the kernel language.
+
+    Args:
+        element: LLVM type of the elements.
+        processor: gives the shapes of the tiles.
+    """
+    vectors = Vectors(element, processor.bits // (32 if isinstance(element, ir.FloatType) else 64))
+    masks, size, lanes = processor.masks, vectors.size, vectors.lanes
+    columns, wide = 2 * lanes, 8 * lanes
+    deepest = _PANEL // (columns * size)
+    multiply = word("panel", 11, panel(vectors, rows=8 if processor.registers == 32 else 6, masks=masks))
+    multiply_row = word("row", 11, tile(vectors, rows=1, columns=8, masks=masks))
+    multiply_vectors = word("dot", 5, dot(vectors))
+    copy_rows = word("pack_rows", 5, pack_rows(vectors, columns=2, masks=masks))
+    copy_columns = word("pack_columns", 5, pack_columns(vectors, columns=2, masks=masks))
+    copy_elements = word("pack_elements", 6, pack_elements(vectors, columns=2))
+    room = buffer(_PANEL)
+
+    def function(
+        m, n, k, a, row_stride_a, col_stride_a, b, row_stride_b, col_stride_b, c, row_stride_c, accumulate
+    ):
+        if n == 1 and col_stride_a == 1 and row_stride_b == 1:
+            for i in range(m):
+                multiply_vectors(k, a + i * row_stride_a * size, b, c + i * row_stride_c * size, accumulate)
+            return
+        if n == 1 and row_stride_a == 1 and row_stride_c == 1:
+            # A column of C is a row as well, and A's columns are the rows of the second factor.
+            n = m
+            m = col_stride_b = 1
+            a, b = b, a
+            col_stride_a, row_stride_b = row_stride_b, col_stride_a
+        done = 0
+        if m == 1 and col_stride_b == 1 and n > lanes:
+            while done < n and (masks or n - done >= wide):
+                width = minimum_i64(n - done, wide)
+                x, y = b + done * size, c + done * size
+                multiply_row(1, width, k, a, 0, col_stride_a, x, row_stride_b, y, 0, accumulate)
+                done += width
+        # Rows a multiple of 4 KiB apart share few lines of the cache; else packing pays only if used often.
+        copies = col_stride_b != 1 or m >= (48 if remainder(row_stride_b * size, 4096) == 0 else 192)
+        blocks = maximum_i64(quotient(k + deepest - 1, deepest), 1)
+        depth = maximum_i64((quotient(k + blocks - 1, blocks) + lanes - 1) & -lanes, lanes)
+        copied = room()
+        for start in range(0, maximum_i64(k, 1), depth):
+            steps = minimum_i64(k - start, depth)
+            adds = accumulate if start == 0 else 1
+            for top in range(0, m, _ROWS):
+                rows = minimum_i64(m - top, _ROWS)
+                x = a + (top * row_stride_a + start * col_stride_a) * size
+                for left in range(done, n, columns):
+                    width = minimum_i64(n - left, columns)
+                    y = c + (top * row_stride_c + left) * size
+                    source = b + (start * row_stride_b + left * col_stride_b) * size
+                    stride = row_stride_b
+                    whole = masks or width == columns
+                    if copies or not whole:
+                        if col_stride_b == 1 and whole:
+                            copy_rows(steps, width, source, row_stride_b, copied)
+                        elif row_stride_b == 1 and (masks or remainder(steps, lanes) == 0):
+                            copy_columns(steps, width, source, col_stride_b, copied)
+                        else:
+                            copy_elements(steps, width, source, row_stride_b, col_stride_b, copied)
+                        source = copied
+                        stride = columns
+                    multiply(
+                        rows,
+                        width,
+                        steps,
+                        x,
+                        row_stride_a,
+                        col_stride_a,
+                        source,
+                        stride,
+                        y,
+                        row_stride_c,
+                        adds,
+                    )
+
+    return function
+
+
+gemm_f32, gemm_f64 = (gemm(element, host()) for element in (ir.FloatType(), ir.DoubleType()))

@@ -1,0 +1,145 @@
+# Numba and llvmlite carry no types, and what is inferred of them is often wrong.
+# pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false
+# pyright: reportReturnType=false, reportAssignmentType=false
+"""Packing for GEMM: a panel of B copied to the stack, row after row, where the first-level cache holds it.
+
+The emitters that copy take `(k, width, b, stride, panel)`: k rows of `width` columns from address b to
+address `panel`. A row of the panel has room for `columns` vectors; what lies beyond `width` is undefined, but
+readable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from llvmlite import ir
+from numba.core import types
+
+from graphc.runtime.gemm_vectors import Emitter, Vectors, counted_loop, lesser, outlined
+from graphc.runtime.intrinsics import WORD, Word, define
+
+_LINE = 64
+
+
+def buffer(size: int) -> Word:
+    """Make the word that returns the address of `size` bytes on the stack, at a cache line."""
+
+    def emit(builder: ir.IRBuilder) -> ir.Value:
+        # Not by Numba's helper, which stores zeros first.
+        with builder.goto_entry_block():
+            place = builder.alloca(ir.ArrayType(ir.IntType(8), size))
+        place.align = _LINE
+        return builder.ptrtoint(place, WORD)
+
+    return define("buffer", types.int64, [], emit)
+
+
+def pack_rows(vectors: Vectors, *, columns: int, masks: bool) -> Emitter:
+    """Return the emitter that copies rows whose elements are contiguous, `stride` elements apart.
+
+    Args:
+        vectors: the kind of vectors.
+        columns: width of the panel in vectors.
+        masks: elements beyond `width` are not touched; else `width` must be the panel's.
+    """
+
+    def emit(builder, k, width, b, stride, panel):
+        inside = vectors.masks(builder, width, columns) if masks else [None] * columns
+
+        def row(_, source, target):
+            for j, mask in enumerate(inside):
+                at = [WORD(j * vectors.lanes)]
+                value = vectors.load(builder, builder.gep(source, at), mask)
+                vectors.store(builder, value, builder.gep(target, at))
+                # The next panel's part of this row, which no hardware foresees across a long stride.
+                vectors.prefetch(builder, builder.gep(source, [WORD((j + columns) * vectors.lanes)]))
+            return builder.gep(source, [stride]), builder.gep(target, [WORD(columns * vectors.lanes)])
+
+        counted_loop(builder, k, [vectors.pointer(builder, b), vectors.pointer(builder, panel)], row)
+
+    return outlined("pack_rows", 5, emit)
+
+
+def pack_columns(vectors: Vectors, *, columns: int, masks: bool) -> Emitter:
+    """Return the emitter that copies columns whose elements are contiguous, `stride` elements apart.
+
+    Squares as long as a vector are transposed in registers; rows up to a multiple of that length are written.
+
+    Args:
+        vectors: the kind of vectors.
+        columns: width of the panel in vectors.
+        masks: elements beyond k are not touched; else k must be a multiple of the vector's length.
+    """
+    lanes = vectors.lanes
+
+    def emit(builder, k, width, b, stride, panel):
+        last = builder.sub(width, WORD(1))
+        places = [lesser(builder, WORD(column), last) for column in range(columns * lanes)]
+        offsets = [builder.mul(place, stride) for place in places]
+
+        def rows(index, source, target):
+            left = builder.sub(k, builder.mul(index, WORD(lanes)))
+            mask = vectors.masks(builder, left, 1)[0] if masks else None
+            for first in range(0, columns * lanes, lanes):
+                sources = [builder.gep(source, [offset]) for offset in offsets[first : first + lanes]]
+                square = _transposed(builder, [vectors.load(builder, each, mask) for each in sources])
+                for i, value in enumerate(square):
+                    vectors.store(builder, value, builder.gep(target, [WORD(i * columns * lanes + first)]))
+            return builder.gep(source, [WORD(lanes)]), builder.gep(target, [WORD(columns * lanes * lanes)])
+
+        count = builder.udiv(builder.add(k, WORD(lanes - 1)), WORD(lanes))
+        counted_loop(builder, count, [vectors.pointer(builder, b), vectors.pointer(builder, panel)], rows)
+
+    return outlined("pack_columns", 5, emit)
+
+
+def pack_elements(vectors: Vectors, *, columns: int) -> Emitter:
+    """Return the emitter that copies element by element.
+
+    It takes both strides of B: `(k, width, b, row_stride, col_stride, panel)`.
+    """
+    room = columns * vectors.lanes
+
+    def emit(builder, k, width, b, row_stride, col_stride, panel):
+        last = builder.sub(width, WORD(1))
+
+        def row(_, source, target):
+            def element(column):
+                at = builder.mul(lesser(builder, column, last), col_stride)
+                builder.store(builder.load(builder.gep(source, [at])), builder.gep(target, [column]))
+                return []
+
+            counted_loop(builder, WORD(room), [], element)
+            return builder.gep(source, [row_stride]), builder.gep(target, [WORD(room)])
+
+        counted_loop(builder, k, [vectors.pointer(builder, b), vectors.pointer(builder, panel)], row)
+
+    return outlined("pack_elements", 6, emit)
+
+
+def _transposed(builder: ir.IRBuilder, square: list[ir.Value]) -> list[ir.Value]:
+    """The transpose of as many vectors as each has lanes, by swaps of blocks of every power of two."""
+    step = 1
+    while step < len(square):
+        square = _exchanged(builder, square, step)
+        step *= 2
+    return square
+
+
+def _exchanged(builder: ir.IRBuilder, square: list[ir.Value], step: int) -> list[ir.Value]:
+    """In rows `step` apart, swap odd blocks of `step` lanes above with even ones below."""
+    lanes = range(len(square))
+    upper = [len(square) + lane - step if lane & step else lane for lane in lanes]
+    lower = [len(square) + lane if lane & step else lane + step for lane in lanes]
+    return [
+        _shuffle(builder, square[i - step], square[i], lower)
+        if i & step
+        else _shuffle(builder, square[i], square[i + step], upper)
+        for i in lanes
+    ]
+
+
+def _shuffle(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, lanes: Sequence[int]) -> ir.Value:
+    """The chosen lanes of two vectors, those of the second counted on."""
+    kind = ir.VectorType(ir.IntType(32), len(lanes))
+    return builder.shuffle_vector(a, b, ir.Constant(kind, list(lanes)))

@@ -1,0 +1,113 @@
+# Numba and llvmlite carry no types, and what is inferred of them is often wrong.
+# pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false
+"""The inner loops of GEMM: a few rows by a few vectors of C, held in registers while k runs.
+
+Each element of C is one chain of multiply-adds in the order of k, whatever the shape of the tile, so a row
+has the same bytes wherever it is computed. The emitters here take
+`(m, width, k, a, row_stride_a, col_stride_a, b, row_stride_b, c, row_stride_c, accumulate)`, with m and width
+at least 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from llvmlite import ir
+
+from graphc.runtime.gemm_vectors import Emitter, Vectors, counted_loop, joined, lesser, outlined
+from graphc.runtime.intrinsics import WORD
+
+_PARAMETERS = 11
+
+
+def panel(vectors: Vectors, *, rows: int, masks: bool) -> Emitter:
+    """Product for any number of rows and at most two vectors of columns.
+
+    Args:
+        vectors: the kind of vectors.
+        rows: height of a full tile.
+        masks: elements of B beyond `width` are not touched; else all columns must be there to be read.
+    """
+    tall, narrow = (tile(vectors, rows=rows, columns=columns, masks=masks) for columns in (2, 1))
+    low = tile(vectors, rows=rows // 2, columns=2, masks=masks)
+
+    def emit(
+        builder, m, width, k, a, row_stride_a, col_stride_a, b, row_stride_b, c, row_stride_c, accumulate
+    ):
+        step_a = builder.mul(row_stride_a, WORD(rows * vectors.size))
+        step_c = builder.mul(row_stride_c, WORD(rows * vectors.size))
+
+        def step(index, a, c):
+            height = lesser(builder, builder.sub(m, builder.mul(index, WORD(rows))), WORD(rows))
+            tail = (row_stride_a, col_stride_a, b, row_stride_b, c, row_stride_c, accumulate)
+            fits = builder.icmp_signed("<=", width, WORD(vectors.lanes))
+            flat = builder.icmp_signed("<=", height, WORD(rows // 2))
+            _first_of(builder, [(fits, narrow), (flat, low)], tall, (height, width, k, a, *tail))
+            return builder.add(a, step_a), builder.add(c, step_c)
+
+        count = builder.udiv(builder.add(m, WORD(rows - 1)), WORD(rows))
+        counted_loop(builder, count, [a, c], step)
+
+    return outlined("panel", _PARAMETERS, emit)
+
+
+def _first_of(builder, choices: Sequence[tuple[ir.Value, Emitter]], default: Emitter, values) -> None:
+    """Call the first emitter whose condition holds."""
+    if not choices:
+        default(builder, *values)
+        return
+    (condition, emitter), *others = choices
+    with builder.if_else(condition) as (then, otherwise):
+        with then:
+            emitter(builder, *values)
+        with otherwise:
+            _first_of(builder, others, default, values)
+
+
+def tile(vectors: Vectors, *, rows: int, columns: int, masks: bool) -> Emitter:
+    """Product for at most `rows` rows and `columns` vectors of columns.
+
+    Rows beyond m are computed as repetitions of the last, which needs no other code.
+    """
+
+    def emit(
+        builder, m, width, k, a, row_stride_a, col_stride_a, b, row_stride_b, c, row_stride_c, accumulate
+    ):
+        inside = vectors.masks(builder, width, columns)
+        indices = [lesser(builder, WORD(row), builder.sub(m, WORD(1))) for row in range(rows)]
+        offsets = [builder.mul(index, row_stride_a) for index in indices]
+        lines = [builder.gep(vectors.pointer(builder, c), [builder.mul(i, row_stride_c)]) for i in indices]
+        places = [place for line in lines for place in _adjacent(builder, vectors, line, columns)]
+        below = builder.mul(m, row_stride_c)
+        start = _initial(builder, vectors, places, inside * rows, accumulate, below)
+
+        def step(_, a, b, *sums):
+            sources = zip(_adjacent(builder, vectors, b, columns), inside, strict=True)
+            row = [vectors.load(builder, place, mask if masks else None) for place, mask in sources]
+            scalars = [builder.load(builder.gep(a, [offset])) for offset in offsets]
+            pairs = [(x, y) for x in (vectors.splat(builder, each) for each in scalars) for y in row]
+            sums = [vectors.multiply_add(builder, x, y, s) for (x, y), s in zip(pairs, sums, strict=True)]
+            return builder.gep(a, [col_stride_a]), builder.gep(b, [row_stride_b]), *sums
+
+        pointers = vectors.pointer(builder, a), vectors.pointer(builder, b)
+        _, _, *sums = counted_loop(builder, k, [*pointers, *start], step)
+        for total, place, mask in zip(sums, places, inside * rows, strict=True):
+            vectors.store(builder, total, place, mask)
+
+    return outlined(f"tile_{rows}_{columns}", _PARAMETERS, emit)
+
+
+def _adjacent(builder, vectors: Vectors, start: ir.Value, count: int) -> list[ir.Value]:
+    """Where `count` vectors begin that lie one after another."""
+    return [builder.gep(start, [WORD(j * vectors.lanes)]) for j in range(count)]
+
+
+def _initial(builder, vectors: Vectors, places, masks, accumulate, below) -> Sequence[ir.Value]:
+    """What stands in C if the tile adds to it, else zeros; C of the tile below is asked for in good time."""
+    before = builder.block
+    with builder.if_then(builder.icmp_signed("!=", accumulate, WORD(0))):
+        loaded = [vectors.load(builder, place, mask) for place, mask in zip(places, masks, strict=True)]
+        for place in places:
+            vectors.prefetch(builder, builder.gep(place, [below]))
+        after = builder.block
+    return [joined(builder, (vectors.zero, before), (value, after)) for value in loaded]

@@ -1,0 +1,202 @@
+"""Matrix products of the runtime against NumPy in float64."""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import mmap
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from llvmlite import ir
+
+from graphc.runtime import compiler, jit, loader
+from graphc.runtime.gemm import gemm
+from graphc.runtime.gemm_vectors import Host
+
+SOURCE = """
+from graphc.runtime.language import *
+
+
+@kernel
+def product_{suffix}(lo, hi, args):
+    {word}(
+        hi - lo, size(args, 1), size(args, 2),
+        size(args, 3) + lo * size(args, 4) * {bytes}, size(args, 4), size(args, 5),
+        size(args, 6), size(args, 7), size(args, 8),
+        size(args, 9) + lo * size(args, 10) * {bytes}, size(args, 10),
+    )
+"""
+#: Types by the names of the language, and the processors whose code is tried on this one.
+TYPES = {"f32": (np.dtype(np.float32), ir.FloatType()), "f64": (np.dtype(np.float64), ir.DoubleType())}
+PROCESSORS = {
+    "avx": Host(bits=256, registers=16, masks=False),
+    "neon": Host(bits=128, registers=32, masks=False),
+    "avx512": Host(bits=512, registers=32, masks=True),
+}
+LAYOUTS = ("rows", "columns", "padded", "sliced")
+
+#: product(a, b, c, accumulate, lo, hi): rows lo to hi of c = a b, or added to it.
+Product = Callable[..., None]
+
+
+def strides(matrix: np.ndarray) -> tuple[int, int]:
+    return matrix.strides[0] // matrix.itemsize, matrix.strides[1] // matrix.itemsize
+
+
+def address(matrix: np.ndarray) -> int:
+    return matrix.__array_interface__["data"][0]
+
+
+def through_kernels(suffix: str) -> Product:
+    """The product as kernels call it."""
+    runs = []
+    for word in (f"gemm_{suffix}", f"gemm_accumulate_{suffix}"):
+        text = SOURCE.format(suffix=suffix, word=word, bytes=TYPES[suffix][0].itemsize)
+        kernel = jit.load(text).addresses[f"product_{suffix}"]
+        runs.append(ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)(kernel))
+
+    def product(a: np.ndarray, b: np.ndarray, c: np.ndarray, accumulate: int, lo: int, hi: int) -> None:
+        factors = (address(a), *strides(a), address(b), *strides(b), address(c), strides(c)[0])
+        args = np.array([a.shape[0], b.shape[1], a.shape[1], *factors])
+        runs[accumulate](lo, hi, args.ctypes.data)
+
+    return product
+
+
+def for_processor(suffix: str, processor: Host) -> Product:
+    """The product as it is written for another processor; its vectors are legal here too, only slower."""
+    symbol = f"gemm_for_{processor.bits}_{processor.registers}_{suffix}"
+    code = compiler.emit(compiler.lower(gemm(TYPES[suffix][1], processor), symbol), symbol)
+    run = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 12)(loader.link({symbol: code})[symbol])
+
+    def product(a: np.ndarray, b: np.ndarray, c: np.ndarray, accumulate: int, lo: int, hi: int) -> None:
+        factors = (address(a[lo:]), *strides(a), address(b), *strides(b), address(c[lo:]), strides(c)[0])
+        run(hi - lo, b.shape[1], a.shape[1], *factors, accumulate)
+
+    return product
+
+
+CASES = ["f32", "f64", "f32-avx", "f64-avx", "f32-neon", "f32-avx512"]
+
+
+@pytest.fixture(scope="module", params=CASES)
+def compiled(request: pytest.FixtureRequest) -> tuple[np.dtype, Product]:
+    """Element type, and the product of this processor or of another."""
+    suffix, _, processor = request.param.partition("-")
+    product = for_processor(suffix, PROCESSORS[processor]) if processor else through_kernels(suffix)
+    return TYPES[suffix][0], product
+
+
+def matrix(rng: np.random.Generator, rows: int, columns: int, layout: str, dtype: np.dtype) -> np.ndarray:
+    """A random matrix in memory of its own, laid out as told."""
+    shape = {"columns": (columns, rows), "padded": (rows, columns + 5), "sliced": (2 * rows, 3 * columns)}
+    values = rng.standard_normal(shape.get(layout, (rows, columns))).astype(dtype)
+    if layout == "columns":
+        return values.T
+    return values[:, :columns] if layout == "padded" else values[::2, ::3] if layout == "sliced" else values
+
+
+def sizes() -> Iterator[tuple[int, int, int]]:
+    """Around the edges of every tile, and some that need several panels, blocks of k and of rows."""
+    edges = (0, 1, 4, 5, 8, 9, 16, 17, 31, 33)
+    yield from itertools.product(edges, edges, (0, 1, 7, 17, 32))
+    yield from [(37, 65, 300), (300, 40, 50), (1, 270, 600), (600, 1, 33), (5, 1, 1000), (30, 129, 513)]
+    yield from [(64, 1024, 20), (260, 33, 257), (3, 3, 4200)]
+
+
+def check(product: Product, a: np.ndarray, b: np.ndarray, accumulate: int, rng: np.random.Generator) -> None:
+    """Compare one product, and see that nothing else is written."""
+    (m, k), n = a.shape, b.shape[1]
+    frame = rng.standard_normal((m + 2, n + 7)).astype(a.dtype)
+    result = frame.copy()
+    product(a, b, result[1 : m + 1, 3 : n + 3], accumulate, 0, m)
+    wide_a, wide_b = a.astype(np.float64), b.astype(np.float64)
+    start = accumulate * frame[1 : m + 1, 3 : n + 3].astype(np.float64)
+    bound = (k + 4) * np.finfo(a.dtype).eps * (np.abs(wide_a) @ np.abs(wide_b) + np.abs(start))
+    error = np.abs(result[1 : m + 1, 3 : n + 3] - (wide_a @ wide_b + start))
+    assert np.all(error <= bound), (a.shape, b.shape, a.strides, b.strides, accumulate)
+    result[1 : m + 1, 3 : n + 3] = frame[1 : m + 1, 3 : n + 3]
+    assert result.tobytes() == frame.tobytes(), (a.shape, b.shape, a.strides, b.strides)
+
+
+def test_products_of_every_size_and_layout(compiled: tuple[np.dtype, Product]) -> None:
+    dtype, product = compiled
+    rng = np.random.default_rng(3)
+    layouts = itertools.cycle(itertools.product(LAYOUTS, LAYOUTS, (0, 1)))
+    for (m, n, k), repeat in itertools.product(sizes(), range(2)):
+        left, right, accumulate = next(layouts)
+        a, b = matrix(rng, m, k, left, dtype), matrix(rng, k, n, right, dtype)
+        check(product, a, b, (accumulate + repeat) % 2, rng)
+
+
+@pytest.mark.parametrize(("left", "right"), list(itertools.product(LAYOUTS, LAYOUTS)))
+def test_a_row_has_the_same_bytes_however_rows_are_split(
+    compiled: tuple[np.dtype, Product], left: str, right: str
+) -> None:
+    dtype, product = compiled
+    rng = np.random.default_rng(4)
+    for m, n, k in [(29, 37, 40), (50, 1, 70), (70, 10, 300), (270, 33, 20), (23, 300, 33)]:
+        a, b = matrix(rng, m, k, left, dtype), matrix(rng, k, n, right, dtype)
+        whole, parts = np.zeros((m, n), dtype), np.zeros((m, n), dtype)
+        product(a, b, whole, 0, 0, m)
+        cuts = [0, 1, 2, *sorted(rng.integers(2, m, 3)), m]
+        for lo, hi in itertools.pairwise(cuts):
+            product(a, b, parts, 0, int(lo), int(hi))
+        assert whole.tobytes() == parts.tobytes(), (m, n, k)
+
+
+def test_infinities_and_nan_of_one_row_or_column_stay_there(compiled: tuple[np.dtype, Product]) -> None:
+    dtype, product = compiled
+    a, b = np.ones((11, 19), dtype), np.ones((19, 21), dtype)
+    a[4, 3], b[5, 20] = np.nan, np.inf
+    c = np.zeros((11, 21), dtype)
+    product(a, b, c, 0, 0, 11)
+    assert np.isnan(c[4]).all()
+    np.testing.assert_array_equal(np.delete(c, 4, axis=0)[:, :20], 19)
+    np.testing.assert_array_equal(np.delete(c, 4, axis=0)[:, 20], np.inf)
+
+
+@pytest.fixture
+def at_the_end() -> Iterator[Callable[[np.ndarray], np.ndarray]]:
+    """Copies a matrix to where the next byte after it may not be touched."""
+    protect = getattr(ctypes.CDLL(None), "mprotect", None)
+    if protect is None:
+        pytest.skip("no memory protection here")
+    protect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+    guarded: list[int] = []
+    maps = []
+
+    def copy(values: np.ndarray) -> np.ndarray:
+        size = -(-values.nbytes // mmap.PAGESIZE) * mmap.PAGESIZE
+        maps.append(mmap.mmap(-1, size + mmap.PAGESIZE))
+        raw = np.frombuffer(maps[-1], np.uint8)
+        guarded.append(address(raw) + size)
+        assert protect(guarded[-1], mmap.PAGESIZE, 0) == 0
+        order = "C" if values.flags.c_contiguous else "F"
+        place = np.ndarray(values.shape, values.dtype, raw[size - values.nbytes : size].data, order=order)
+        place[...] = values
+        return place
+
+    yield copy
+    for page in guarded:
+        protect(page, mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_WRITE)
+
+
+@pytest.mark.parametrize(("left", "right"), list(itertools.product(("rows", "columns"), repeat=2)))
+def test_nothing_is_read_beyond_the_matrices(
+    compiled: tuple[np.dtype, Product],
+    at_the_end: Callable[[np.ndarray], np.ndarray],
+    left: str,
+    right: str,
+) -> None:
+    dtype, product = compiled
+    rng = np.random.default_rng(5)
+    for m, n, k in [(1, 1, 7), (1, 10, 3), (9, 10, 5), (7, 35, 13), (50, 1, 21), (49, 130, 9)]:
+        a = at_the_end(matrix(rng, m, k, left, dtype))
+        b = at_the_end(matrix(rng, k, n, right, dtype))
+        c = at_the_end(np.zeros((m, n), dtype))
+        for accumulate in (0, 1):
+            product(a, b, c, accumulate, 0, m)
+        np.testing.assert_allclose(c, 2 * (a.astype(float) @ b), rtol=1e-3, atol=1e-4)
