@@ -15,6 +15,7 @@ import llvmlite.binding as llvm
 from llvmlite import ir
 from numba.core import cgutils, types
 
+from graphc.runtime import loader
 from graphc.runtime.intrinsics import WORD, Word, define
 
 _LANE = ir.IntType(32)
@@ -40,12 +41,13 @@ class Host:
 
 def host() -> Host:
     """The processor that runs this."""
-    features = llvm.get_host_cpu_features()
-    if features.get("avx512f"):
+    features = loader.host()[1].split(",")
+    if "+avx512f" in features:
         return Host(bits=512, registers=32, masks=True)
-    if features.get("avx"):
+    if "+avx" in features:
         return Host(bits=256, registers=16, masks=False)
-    return Host(bits=128, registers=32 if features.get("neon") else 16, masks=False)
+    arm = llvm.get_process_triple().startswith(("aarch64", "arm64"))
+    return Host(bits=128, registers=32 if arm else 16, masks=False)
 
 
 @dataclass(frozen=True, slots=True)
