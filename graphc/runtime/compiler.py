@@ -69,7 +69,9 @@ class _Context(CPUContext):
         self.sizes: dict[str, int] = {}
 
     def load_additional_registries(self) -> None:
-        from numba.cpython import builtins, numbers, rangeobj  # noqa: F401
+        from numba.cpython import builtins, mathimpl, numbers, rangeobj  # noqa: F401
+
+        self.install_registry(mathimpl.registry)  # float `//` and `%` use its floor
 
     def get_abi_sizeof(self, ty) -> int:
         """Ask LLVM once: each question waits while LLVM compiles another function."""
