@@ -29,6 +29,10 @@ WORDS = {
     "select(not a == b, T(1), T(2))": lambda a, b, c: np.where(a != b, 1, 2).astype(a.dtype),
     "T(i32(c))": lambda a, b, c: np.trunc(c) + 0,
     "T(b1(c) and a < b)": lambda a, b, c: ((c != 0) & (a < b)).astype(a.dtype),
+    "c // T(2.5) + c % T(-2.5)": lambda a, b, c: c // c.dtype.type(2.5) + c % c.dtype.type(-2.5),
+    "T((i - 9) // 4 * 100 + (i - 9) % 4)": lambda a, b, c: sum(
+        divmod(np.arange(len(a)) - 9, 4) * np.array([[100], [1]])
+    ).astype(a.dtype),
     "T(i) * T(0.5)": lambda a, b, c: np.arange(len(a), dtype=a.dtype) * a.dtype.type(0.5),
     "float_T(bits_T(a) ^ bits_T(b) ^ bits_T(b))": lambda a, b, c: a,
     "scalar_T(args, LAST)": lambda a, b, c: np.full_like(a, 1 / 3),

@@ -4,19 +4,23 @@
 
 Units. A module holds functions, each of them compiled and cached on its own, whose parameters are all int64:
 
-- ``@kernel def name(lo, hi, args)``: the rows ``lo <= row < hi`` of one kernel; ``args`` is the address
-  of its argument block. Serial, never raises, may call ``external`` functions.
-- ``@entry def run(steps, count, threads)``: runs ``count`` steps; its text is ``launch.ENTRY`` for every
-  program.
+- ``@kernel def name(lo, hi, args)``: the rows ``lo <= row < hi`` of one kernel; ``args`` is the address of
+  its argument block. Serial; may call external functions; must not be able to raise.
+- ``@entry def run(steps, count, threads)``: runs ``count`` steps of the table at ``steps``; its text is
+  ``launch.ENTRY`` for every program, and the table's layout is told there.
+
+Statements are assignments, ``if``, ``while`` and ``for`` over ``range`` (or, once in an entry, ``prange``);
+calls are of words or ``range``. No tuples, attributes, strings, nested functions or exceptions, and of
+Python's functions none. Constants of the module may be used; other functions of the module may not.
 
 Argument block: int64 entries, read with a literal or computed index.
 
 - ``size(args, k)`` is entry k as int64; ``scalar_f32(args, k)``, ``scalar_f64(args, k)`` are entry k read
   as a float64 and rounded to the type: learning rate, step, ...
-- ``f32_buffer(args, k)``, ``f64_``, ``i32_``, ``i64_``, ``u32_``, ``b1_buffer``: entry k holds the
-  address of a *slot*, an int64 cell with the address of the data. ``k`` is a literal and also the alias
-  scope: within one kernel two buffers of different k must not overlap, so memory that is read and written
-  is read and written through one k.
+- ``f32_buffer(args, k)``, ``f64_``, ``i32_``, ``i64_``, ``u32_``, ``b1_buffer``: entry k holds the address
+  of a *slot*, an int64 cell with the address of the data, which is aligned to its elements. ``k`` is a
+  literal and also the alias scope: within one kernel, what is written through one k must not be read or
+  written through another.
 
 Buffers: ``p[i]`` and ``p[i] = v`` with any integer i, no wrap-around; a store casts v to the element
 type. Booleans take one byte in memory and are read as Numba booleans. ``address(p, i)`` is the address of
@@ -25,6 +29,8 @@ element i.
 Scalars. Types are those of Numba: float32 with float32 stays float32, but int32 with int32 becomes int64 and
 float32 with an integer float64, so wrap: ``i32(a + b)``, ``a * f32(n)``.
 
+- ``+ - * / // %``, comparisons, ``and or not`` and ``& | ^ ~ << >>`` as in Numba without exceptions (an
+  integer divided by zero is 0); ``x ** y`` of floats calls the C library.
 - Casts ``f32 f64 i32 i64 u32 u64 b1``: floats to integers truncate and saturate, NaN becomes 0; literals
   cost nothing.
 - ``_f32`` or ``_f64``: ``fma(a, b, c)``, ``maximum minimum`` (NaN wins; of two zeros either), ``rint
@@ -37,10 +43,10 @@ float32 with an integer float64, so wrap: ``i32(a + b)``, ``a * f32(n)``.
 - ``quotient(a, b)``, ``remainder(a, b)``: of int64 with a >= 0, b > 0, without tests; for index arithmetic.
 - ``bits_f32(x)``: the uint32 of a float32, ``float_f32(u)`` back; ``bits_f64``, ``float_f64`` with uint64.
 
-External functions have C ABI, take int64 only and return nothing; they are compiled on first use:
-``gemm_f32(m, n, k, a, row_stride_a, col_stride_a, b, row_stride_b, col_stride_b, c, row_stride_c)`` and
-``gemm_f64``, addresses and strides in elements; ``gemm_accumulate_f32`` and ``gemm_accumulate_f64`` add
-to C.
+External functions have C ABI, take int64 only and return nothing; they are compiled on first use
+(`externals.SOURCES` lists them): ``gemm_f32(m, n, k, a, row_stride_a, col_stride_a, b, row_stride_b,
+col_stride_b, c, row_stride_c)`` with addresses of elements and strides in elements, ``gemm_f64``, and
+``gemm_accumulate_f32``, ``gemm_accumulate_f64``, which add to C.
 """
 
 from __future__ import annotations
