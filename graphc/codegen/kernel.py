@@ -58,6 +58,7 @@ class _KernelWriter:
 
     def write(self) -> KernelText:
         for segment in self.kernel.segments:
+            self.row_scalars = {}  # a register lives as long as the row; other segments read memory
             if isinstance(segment, Product):
                 self.product(segment.nest)
             else:
