@@ -9,15 +9,16 @@ a tile, and their combination.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from graphc.loops import Axis, Load, Loop
+from graphc.loops import FUNCTIONS, Axis, Call, Load, Loop, children, walk
 from graphc.lower.axes import Contraction, affine, collapses, contraction, dims, is_identity, iteration_order, leading_reduced, row_count
 from graphc.lower.nests import NestProgram, Value, renumber, sources
 from graphc.size import symbol
 from graphc.types import Dim, Shape
 
+CHEAP = 6  # floating-point operations up to which a value is computed again instead of kept
 MOST_MEMBERS = 96  # nests of one kernel: compile time grows faster than linearly beyond
 
 
@@ -61,6 +62,11 @@ class Group:
         inside = {n.number for n in self.nests}
         found = (s for n in self.nests for s in sources(n.value))
         return [s for s in dict.fromkeys(found) if s not in inside]
+
+
+def operations(loop: Loop) -> int:
+    """The cost of one element of ``loop`` in floating-point operations."""
+    return sum(FUNCTIONS[e.fn].cost for e in walk(loop.expr) if isinstance(e, Call))
 
 
 def tiles_symbol(number: int) -> str:
@@ -142,6 +148,7 @@ class _Fusion:
         shapes = [v.shape for v in program.values]
         self.shapes = shapes
         self.nests = {v.number: as_nest(v, shapes) for v in program.values if v.loop is not None}
+        self.stored = set(program.outputs.values()) | {s for n in self.nests.values() if n.product is not None for s in sources(n.value)}
         self.members: dict[int, list[Nest]] = {}  # group -> nests
         self.rows: dict[int, Shape] = {}
         self.group_of: dict[int, int] = {}  # value -> group
@@ -150,6 +157,11 @@ class _Fusion:
     def run(self) -> tuple[Group, ...]:
         for nest in self.nests.values():
             self.add(nest)
+            if not self.waits(nest):
+                self.join(nest, self.producers(nest))
+        for nest in self.nests.values():
+            if self.waits(nest) and len(self.members[self.group_of[nest.number]]) == 1:
+                self.join(nest, self.producers(nest))
         groups = (Group(tuple(self.members[g]), self.rows[g]) for g in self.members)
         return tuple(replace(g, rows=self.cut(g)) for g in groups)
 
@@ -160,9 +172,19 @@ class _Fusion:
         self.before[group] = 0
         for producer in producers:
             self.before[group] |= self.before[producer] | 1 << producer
-        for producer in sorted(producers, reverse=True):
+
+    def join(self, nest: Nest, producers: Iterable[int]) -> None:
+        """Merge the group of ``nest`` with those of what it reads, the latest first."""
+        for producer in sorted(set(producers), reverse=True):
             if producer in self.members and self.may_merge(producer, self.group_of[nest.number]):
                 self.merge(producer, self.group_of[nest.number])
+
+    def waits(self, nest: Nest) -> bool:
+        """Whether ``nest`` is left to its first reader: a cheap map of values that have memory anyway need not be stored."""
+        if nest.loop.combine or nest.loop.scatter is not None or nest.number in self.stored:
+            return False
+        computed = {self.program.root(s) for s in sources(nest.value)} & set(self.nests)
+        return bool(computed) and computed <= self.stored and operations(nest.loop) <= CHEAP
 
     def producers(self, nest: Nest) -> Iterator[int]:
         for source in sources(nest.value):
@@ -235,8 +257,6 @@ class _Fusion:
 
 def uses_rows(loop: Loop, axes: Sequence[int]) -> bool:
     """Whether the value of one of ``axes`` is used outside plain indices."""
-    from graphc.loops import children
-
     stack = list(loop.expressions)
     while stack:
         expr = stack.pop()

@@ -11,12 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from graphc.loops import FUNCTIONS, Call, Load, walk
+from graphc.loops import Load
 from graphc.lower.axes import dims, is_identity
-from graphc.lower.fuse import Group, Nest
+from graphc.lower.fuse import CHEAP, Group, Nest, operations
 from graphc.types import Shape
-
-CHEAP = 6  # floating-point operations up to which a value is computed again instead of kept
 
 
 @dataclass(slots=True)
@@ -194,10 +192,9 @@ def _is_cheap(
     """Whether computing the value again costs little and reads nothing that is overwritten meanwhile."""
     if nest.loop.combine or nest.loop.scatter is not None:
         return False
-    cost = sum(FUNCTIONS[e.fn].cost for e in walk(nest.loop.expr) if isinstance(e, Call))
     reads = {load.source for load in nest.loop.loads()}
     passing = any(places.get(r) in ("again", "register") and not is_row_scalar(by_number[r], rows) for r in reads)
-    return cost <= CHEAP and not passing and not reads & set(overwrites.values())
+    return operations(nest.loop) <= CHEAP and not passing and not reads & set(overwrites.values())
 
 
-__all__ = ["CHEAP", "Inner", "Kernel", "Product", "Rows", "Segment", "arrange", "in_step", "inner_axes", "inner_sizes", "is_row_scalar"]
+__all__ = ["Inner", "Kernel", "Product", "Rows", "Segment", "arrange", "in_step", "inner_axes", "inner_sizes", "is_row_scalar"]

@@ -13,7 +13,7 @@ from typing import Any
 
 from graphc import registry
 from graphc.graph import Cone, Graph, Node
-from graphc.loops import Axis, Call, Const, Expr, Extent, Load, Loop, call, fold, identity, rebuild, walk
+from graphc.loops import Axis, Call, Const, Expr, Extent, Load, Loop, call, cast, fold, identity, rebuild, walk
 from graphc.types import Dim, DType, Shape, Type, product
 
 Values = tuple["Value", ...]
@@ -267,11 +267,15 @@ def _squeeze(loop: Loop) -> Loop:
         used = sum(1 for d in dims[:number] if d != 1)
         renumbered[number] = Const(0, DType.I64) if dim == 1 else Axis(used)
     mapped = _map_expressions(loop, lambda e: rebuild(e, lambda x: renumbered[x.number] if isinstance(x, Axis) else None))
-    return replace(
-        mapped,
-        axes=tuple(d for d in loop.axes if d != 1),
-        reduce=tuple(d for d in loop.reduce if d != 1),
-    )
+    reduce = tuple(d for d in loop.reduce if d != 1)
+    made = replace(mapped, axes=tuple(d for d in loop.axes if d != 1), reduce=reduce)
+    return _of_one(made) if loop.combine and not reduce else made
+
+
+def _of_one(loop: Loop) -> Loop:
+    """A reduction of a single element: the element itself, which is the first of its kind."""
+    expr = Const(0, loop.dtype) if loop.combine == "argmax" else cast(loop.expr, loop.dtype)
+    return replace(loop, expr=expr, combine="")
 
 
 def looked_up(index: Expr) -> Load | None:

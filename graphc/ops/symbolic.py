@@ -143,7 +143,26 @@ def _branchwise(body: Any, derivative: Any, out: Any) -> list[Any]:
     branches = []
     for (value, condition), (slope, _) in zip(body.args, derivative.args, strict=True):
         branches.append((min([slope, *_through_output(value, slope, out)], key=_cost), condition))
-    return [sympy.Piecewise(*branches)]
+    found = sympy.Piecewise(*branches)
+    return [found, *_decided_by_output(body, found, out)]
+
+
+def _decided_by_output(body: Any, derivative: Any, out: Any) -> list[Any]:
+    """``x > c`` decided by ``out > c``, where the body is x above c and never exceeds c elsewhere (relu, ELU)."""
+    import sympy
+
+    (value, condition), *others = body.args
+    if not isinstance(condition, sympy.StrictGreaterThan) or len(others) != 1 or not condition.rhs.is_number:
+        return []
+    x, bound = condition.lhs, condition.rhs
+    below = _plain(others[0][0])
+    if value != x or not x.is_Symbol or not below.free_symbols <= {x}:
+        return []
+    try:
+        highest = sympy.calculus.util.maximum(below, x, sympy.Interval(-sympy.oo, bound))
+    except (NotImplementedError, ValueError):
+        return []
+    return [derivative.subs(condition, out > bound)] if (highest <= bound) == sympy.true else []
 
 
 def _only_atom(body: Any) -> Any:

@@ -186,6 +186,8 @@ def emit(modules: list[str], symbol: str) -> Object:
     _hide(module, symbol)
     machine = target_machine()
     options = llvm.create_pipeline_tuning_options(speed_level=3)
+    # A short inner loop unrolled before the vectoriser sees it becomes scalar code, and its rows are scattered to.
+    options.loop_unrolling = False
     options.loop_vectorization = True
     options.slp_vectorization = False
     passes = llvm.create_pass_builder(machine, options)
