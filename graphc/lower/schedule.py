@@ -66,7 +66,7 @@ class _Scheduler:
             self.note_reads(k, group)
         self.after: dict[int, set[int]] = {k: set(self.dependencies(g)) for k, g in enumerate(groups)}
         self.overwrites: dict[int, int] = {}  # value -> leaf or dying temporary whose memory it takes
-        self.outputs = set(program.outputs.values())
+        self.outputs = {program.root(k) for k in program.outputs.values()}
 
     def note_reads(self, number: int, group: Group) -> None:
         for source in group.reads():
@@ -181,7 +181,8 @@ class _Scheduler:
 
     def stored(self, step: int, group: Group) -> frozenset[int]:
         """The values of ``group`` that someone outside it needs."""
-        wanted = self.outputs | set(self.overwrites) | set(self.program.updates.values())
+        updated = {self.program.root(k) for k in self.program.updates.values()}
+        wanted = self.outputs | set(self.overwrites) | updated
         return frozenset(n.number for n in group.nests if n.number in wanted or self.readers.get(n.number, set()) - {step})
 
     def reuse_dying(self) -> None:
