@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import doctest
 import itertools
 import mmap
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ import pytest
 from llvmlite import ir
 
 from graphc.runtime import compiler, jit, loader
+from graphc.runtime import gemm as gemm_module
 from graphc.runtime.gemm import gemm
 from graphc.runtime.gemm_vectors import Host
 
@@ -200,3 +202,9 @@ def test_nothing_is_read_beyond_the_matrices(
         for accumulate in (0, 1):
             product(a, b, c, accumulate, 0, m)
         np.testing.assert_allclose(c, 2 * (a.astype(float) @ b), rtol=1e-3, atol=1e-4)
+
+
+def test_the_example_runs() -> None:
+    failed, attempted = doctest.testmod(gemm_module)
+    assert attempted > 0
+    assert failed == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import doctest
 import math
 from collections.abc import Callable
 
@@ -10,7 +11,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from graphc.runtime import jit
+from graphc.runtime import jit, vecmath
 
 # Largest error in units in the last place, float32 and float64.
 INLINE: dict[str, tuple[float, float]] = {
@@ -169,3 +170,9 @@ def test_library_functions_are_those_of_the_name(compiled: tuple[np.dtype, Evalu
     expected = [math.atan2(float(a), float(b)) for a, b in zip(x, y, strict=True)]
     np.testing.assert_allclose(results["atan2"], expected, rtol=tolerance)
     np.testing.assert_allclose(results["pow"], np.abs(x.astype(float)) ** y, rtol=tolerance)
+
+
+def test_the_example_runs() -> None:
+    failed, attempted = doctest.testmod(vecmath)
+    assert attempted > 0
+    assert failed == 0

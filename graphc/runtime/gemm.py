@@ -2,6 +2,21 @@
 # pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false
 """Matrix products for kernels: C[m, n] = A[m, k] B[k, n], or added to C.
 
+>>> import ctypes
+>>> from graphc.runtime import jit
+>>> text = '''
+... from graphc.runtime.language import *
+... @kernel
+... def square(lo, hi, args):
+...     gemm_f64(2, 2, 2, size(args, 0), 2, 1, size(args, 0), 2, 1, size(args, 1), 2)
+... '''
+>>> run = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 3)(jit.load(text).addresses["square"])
+>>> a, c = (ctypes.c_double * 4)(0, 1, 1, 1), (ctypes.c_double * 4)()
+>>> args = (ctypes.c_int64 * 2)(ctypes.addressof(a), ctypes.addressof(c))
+>>> run(0, 2, ctypes.addressof(args))
+>>> list(c)
+[1.0, 1.0, 1.0, 2.0]
+
 `gemm_f32` and `gemm_f64` are external functions, compiled once a machine. Their parameters are int64:
 `(m, n, k, a, row_stride_a, col_stride_a, b, row_stride_b, col_stride_b, c, row_stride_c, accumulate)`, with
 addresses, and strides in elements. Any of m, n, k may be 0; without `accumulate`, k = 0 writes zeros. A and B
@@ -10,6 +25,29 @@ may have any strides (be transposed, sliced, repeated), columns of C are contigu
 A call is serial: rows are split over threads by the caller. A row has the same bytes however they are split:
 each element is summed in the order of k, but for products of contiguous rows with one contiguous vector,
 whose order depends on k alone.
+
+GFLOP/s in float32 on one Zen 5 core with AVX-512, whose peak is 240, beside OpenBLAS with its AVX-512 kernels
+(form: which of A, B is transposed):
+
+====  ====  ====  ====  ======  ========
+form   m     n     k    graphc  OpenBLAS
+====  ====  ====  ====  ======  ========
+NN     32   128    64      234       190
+NN     32    10   128      126        64
+TN     64   128    32      230       180
+TN    128    10    32      109        69
+NT     32   128    10      153        51
+NN     16    32    32      216        54
+NN    128   512   784      226       201
+TN    512   512   128      234       208
+NT    128   512   512      224       170
+NN    256   256   256      239       213
+NN      4   512   512      158        34
+NN      1   512   784       58        44
+NT      1   512   512       18        47
+====  ====  ====  ====  ======  ========
+
+The last row is the price of equal bytes: a single row could take the dot products that many rows must not.
 """
 
 from __future__ import annotations

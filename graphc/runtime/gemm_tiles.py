@@ -28,24 +28,26 @@ def panel(vectors: Vectors, *, rows: int, masks: bool) -> Emitter:
         rows: height of a full tile.
         masks: elements of B beyond `width` are not touched; else all columns must be there to be read.
     """
-    tall, narrow = (tile(vectors, rows=rows, columns=columns, masks=masks) for columns in (2, 1))
-    low = tile(vectors, rows=rows // 2, columns=2, masks=masks)
+    tall, low = (tile(vectors, rows=height, columns=2, masks=masks) for height in (rows, rows // 2))
+    long, narrow = (tile(vectors, rows=height, columns=1, masks=masks) for height in (2 * rows, rows))
 
     def emit(
         builder, m, width, k, a, row_stride_a, col_stride_a, b, row_stride_b, c, row_stride_c, accumulate
     ):
-        step_a = builder.mul(row_stride_a, WORD(rows * vectors.size))
-        step_c = builder.mul(row_stride_c, WORD(rows * vectors.size))
+        fits = builder.icmp_signed("<=", width, WORD(vectors.lanes))
+        full = builder.select(fits, WORD(2 * rows), WORD(rows))
+        bytes_ = builder.mul(full, WORD(vectors.size))
+        step_a, step_c = builder.mul(row_stride_a, bytes_), builder.mul(row_stride_c, bytes_)
 
         def step(index, a, c):
-            height = lesser(builder, builder.sub(m, builder.mul(index, WORD(rows))), WORD(rows))
+            height = lesser(builder, builder.sub(m, builder.mul(index, full)), full)
             tail = (row_stride_a, col_stride_a, b, row_stride_b, c, row_stride_c, accumulate)
-            fits = builder.icmp_signed("<=", width, WORD(vectors.lanes))
-            flat = builder.icmp_signed("<=", height, WORD(rows // 2))
-            _first_of(builder, [(fits, narrow), (flat, low)], tall, (height, width, k, a, *tail))
+            half = builder.icmp_signed("<=", builder.mul(height, WORD(2)), full)
+            choices = [(builder.and_(fits, half), narrow), (fits, long), (half, low)]
+            _first_of(builder, choices, tall, (height, width, k, a, *tail))
             return builder.add(a, step_a), builder.add(c, step_c)
 
-        count = builder.udiv(builder.add(m, WORD(rows - 1)), WORD(rows))
+        count = builder.udiv(builder.add(m, builder.sub(full, WORD(1))), full)
         counted_loop(builder, count, [a, c], step)
 
     return outlined("panel", _PARAMETERS, emit)
