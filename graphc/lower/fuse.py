@@ -148,7 +148,8 @@ class _Fusion:
         shapes = [v.shape for v in program.values]
         self.shapes = shapes
         self.nests = {v.number: as_nest(v, shapes) for v in program.values if v.loop is not None}
-        self.stored = set(program.outputs.values()) | {s for n in self.nests.values() if n.product is not None for s in sources(n.value)}
+        factors = (s for n in self.nests.values() if n.product is not None for s in sources(n.value))
+        self.stored = {program.root(k) for k in (*program.outputs.values(), *factors)}
         self.members: dict[int, list[Nest]] = {}  # group -> nests
         self.rows: dict[int, Shape] = {}
         self.group_of: dict[int, int] = {}  # value -> group
