@@ -5,6 +5,7 @@ kernels; Graphviz draws every graph. The modules, in the order in which data flo
 from those above it:
 
     errors size types           the vocabulary: error tree, symbolic sizes, dtypes and tensor types
+    disk                        what is remembered between processes
     loops                       the loop language in which ops say how they compute
     registry                    the op contract and the table of ops
     graph                       graphs over networkx, handles, text form, cones

@@ -53,7 +53,7 @@ def test_names_of_strangers_stay_text(name: str) -> None:
         (lambda x, y: gc.maximum(x, y), None),
         (lambda x, y: gc.sigmoid(x), ("%2·(1 − %2)",)),
         (lambda x, y: gc.exp(x), ("%2",)),
-        (lambda x, y: gc.relu(x), ("[x > 0]",)),
+        (lambda x, y: gc.relu(x), ("[%2 > 0]",)),
         (lambda x, y: -x, ("−1",)),
         (lambda x, y: x * 3, ("3", "")),
         (lambda x, y: gc.where(x > y, x, y), ("", "[%2]", None)),

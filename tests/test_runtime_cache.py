@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import runtime_kernels as kernels
 
+from graphc import disk
 from graphc.runtime import cache, launch
 from graphc.runtime.loader import Object
 
@@ -110,7 +111,7 @@ def test_what_nobody_has_used_for_long_is_forgotten(folder: Path) -> None:
     os.utime(used, (1e9, 1e9))
     os.utime(forgotten, (1e9, 1e9))
     assert cache.read(KEY) == UNIT  # which makes it young again
-    cache._prune.cache_clear()
+    disk._prune.cache_clear()
     cache.write(KEY[::-1], UNIT)
     assert sorted(each.name for each in folder.iterdir()) == sorted([KEY, KEY[::-1]])
 

@@ -14,6 +14,7 @@ from graphc.errors import DTypeError, ExpressionError
 from graphc.graph import Handle, apply, meet
 from graphc.loops import Const, Expr, Load, Loop, broadcast_load, call, evaluate, rebuild
 from graphc.ops import symbolic
+from graphc.ops.remembered import decode, encode, recall
 from graphc.registry import Application, Op, Params, Sample
 from graphc.types import Checks, DType, Type
 
@@ -40,6 +41,7 @@ class Scalar:
     infix: str = ""
     parent: str = ""  # of a derivative: the op it belongs to
     uses: tuple[int, ...] = ()  # of a derivative: which operands of the parent it takes, its output being the last
+    standard: bool = False  # of graphc's own table, so that what follows from the name may be remembered on disk
 
     def lift(self, values: Sequence[Any]) -> list[Handle]:
         """``values`` as nodes of the dtype the op works in."""
@@ -59,7 +61,13 @@ class Scalar:
 def _expr(scalar: Scalar, dtype: DType) -> Expr:
     if scalar.function:
         return call(scalar.function, *(Load(k, (), dtype) for k in range(scalar.arity)))
-    return symbolic.translate(scalar.formula(), symbolic.symbols(scalar.arity), dtype)
+    if not scalar.standard:
+        return symbolic.translate(scalar.formula(), symbolic.symbols(scalar.arity), dtype)
+    return decode(recall(scalar.name, lambda: encode(_translated(scalar))), dtype)
+
+
+def _translated(scalar: Scalar) -> Expr:
+    return symbolic.translate(scalar.formula(), symbolic.symbols(scalar.arity), DType.F64)
 
 
 # -------------------------------------------------------------------------------------------------- derivatives
@@ -69,32 +77,44 @@ def _expr(scalar: Scalar, dtype: DType) -> Expr:
 class Partial:
     """A partial derivative of an elementwise op: zero, a constant, an operand, or an op of its own over ``uses``."""
 
+    scalar: Scalar
+    position: int
     kind: str  # "zero", "constant", "operand", "op"
     value: float = 0.0
     uses: tuple[int, ...] = ()
-    formula: Any = None
+
+    @property
+    def formula(self) -> Any:
+        """The derivative in SymPy, over the operands' symbols and the output's."""
+        return _formula(self.scalar, self.position)
 
 
 @lru_cache(maxsize=4096)
 def partial(scalar: Scalar, position: int) -> Partial:
     """The derivative of ``scalar`` by operand ``position``, found once per op."""
-    args = symbolic.symbols(scalar.arity)
-    explicit = scalar.partials[position] if scalar.partials else None
-    formula = explicit(*args) if explicit else symbolic.differentiate(scalar.formula(), args, position)
-    return _classify(formula, (*args, symbolic.output_symbol()))
+    if not scalar.standard:
+        kind, value, uses = _classify(scalar, position)
+    else:
+        kind, value, uses = recall(f"{scalar.name}.d{position}: kind", lambda: _classify(scalar, position))
+    return Partial(scalar, position, kind, value, tuple(uses))
 
 
-def _classify(formula: Any, args: tuple[Any, ...]) -> Partial:
+@lru_cache(maxsize=4096)
+def _formula(scalar: Scalar, position: int) -> Any:
     import sympy
 
-    formula = sympy.sympify(formula)
-    if formula == 0:
-        return Partial("zero")
+    args = symbolic.symbols(scalar.arity)
+    explicit = scalar.partials[position] if scalar.partials else None
+    return sympy.sympify(explicit(*args) if explicit else symbolic.differentiate(scalar.formula(), args, position))
+
+
+def _classify(scalar: Scalar, position: int) -> tuple[str, float, list[int]]:
+    """Kind, constant value and operands used (the output being the last) of a derivative."""
+    formula, args = _formula(scalar, position), (*symbolic.symbols(scalar.arity), symbolic.output_symbol())
     if formula.is_number:
-        return Partial("constant", float(formula), (), formula)
-    uses = tuple(k for k, a in enumerate(args) if formula.has(a))
-    kind = "operand" if formula in args else "op"
-    return Partial(kind, 0.0, uses, formula)
+        return ("constant" if formula != 0 else "zero"), float(formula), []
+    uses = [k for k, a in enumerate(args) if formula.has(a)]
+    return ("operand" if formula in args else "op"), 0.0, uses
 
 
 def derivative_op(name: str) -> Op | None:
@@ -110,12 +130,11 @@ def derivative_op(name: str) -> Op | None:
 
 
 def _derivative_scalar(name: str, parent: str, scalar: Scalar, found: Partial) -> Scalar:
-    inside = (*symbolic.symbols(scalar.arity), symbolic.output_symbol())
-
     def body(*args: Any) -> Any:
+        inside = (*symbolic.symbols(scalar.arity), symbolic.output_symbol())
         return found.formula.subs({inside[k]: a for k, a in zip(found.uses, args, strict=True)}, simultaneous=True)
 
-    return Scalar(name=name, arity=len(found.uses), body=body, parent=parent, uses=found.uses)
+    return Scalar(name=name, arity=len(found.uses), body=body, parent=parent, uses=found.uses, standard=scalar.standard)
 
 
 def local_derivative(b: Any, app: Application, position: int) -> Handle | float:
@@ -229,16 +248,18 @@ def label(scalar: Scalar, texts: Sequence[str]) -> str:
 
 def derivative_text(scalar: Scalar, texts: Sequence[str]) -> str:
     """A derivative op as its formula over the operands' texts."""
+    template = recall(f"{scalar.name}: text", lambda: _template(scalar)) if scalar.standard else _template(scalar)
+    for k, text in enumerate(texts):
+        plain = text.isidentifier() or text.startswith("%")
+        template = template.replace(f"\0{k}\0", text if plain else f"({text})")
+    return template
+
+
+def _template(scalar: Scalar) -> str:
+    """The body as SymPy prints it, with operand ``k`` as ``\\0k\\0``, which stands in no other text."""
     import sympy
-    from sympy.printing.str import StrPrinter
 
-    class Printer(StrPrinter):
-        def _print_Symbol(self, expr: Any) -> str:  # noqa: N802 - SymPy's hook
-            return named.get(expr, str(expr.name))
-
-    args = sympy.symbols(f"a:{scalar.arity}", real=True)
-    named = {a: t if t.isidentifier() or t.startswith("%") else f"({t})" for a, t in zip(args, texts, strict=True)}
-    return str(Printer().doprint(scalar.body(*args)))
+    return str(scalar.body(*sympy.symbols([f"\0{k}\0" for k in range(scalar.arity)], real=True)))
 
 
 # -------------------------------------------------------------------------------------------- user-defined ops

@@ -134,14 +134,14 @@ _INSIDE = {"low": -0.9, "high": 0.9}
 
 def _unary(name: str, body: Any = None, *, function: str = "", takes: str = "float", result: str = "same", doc: str = "",
            partials: tuple[Any, ...] = (), infix: str = "", low: float = -2.0, high: float = 2.0, **rules: Any) -> Op:  # fmt: skip
-    scalar = Scalar(name=name, arity=1, body=body or _sympy(name), function=function, takes=takes, result=result, partials=partials, infix=infix)
+    scalar = Scalar(name=name, arity=1, body=body or _sympy(name), function=function, takes=takes, result=result, partials=partials, infix=infix, standard=True)
     samples = tuple(Sample(shapes=(s,), params={}, low=low, high=high, distinct=True) for s in ((), (5,), ("N", 3), (0,), (1,)))
     return registry.register(make_op(scalar, samples=samples, doc=doc, **rules))
 
 
 def _binary(name: str, body: Any, *, function: str = "", takes: str = "number", result: str = "same", doc: str = "",
             partials: tuple[Any, ...] = (), infix: str = "", low: float = -2.0, high: float = 2.0, **rules: Any) -> Op:  # fmt: skip
-    scalar = Scalar(name=name, arity=2, body=body, function=function or name, takes=takes, result=result, partials=partials, infix=infix)
+    scalar = Scalar(name=name, arity=2, body=body, function=function or name, takes=takes, result=result, partials=partials, infix=infix, standard=True)
     shapes = (((), ()), ((4,), (4,)), (("N", 3), (3,)), ((2, 1, 3), (4, 1)), (("N", 1), ("N", 3)), ((), (3,)), ((0, 3), (3,)), ((1,), (3,)))
     samples = tuple(Sample(shapes=s, params={}, low=low, high=high, distinct=True) for s in shapes)
     return registry.register(make_op(scalar, samples=samples, doc=doc, **rules))
@@ -215,7 +215,7 @@ _register_logic()
 _register_transcendental()
 _register_activations()
 
-_WHERE = Scalar(name="where", arity=3, body=lambda c, x, y: _piecewise((x, c), (y, True)), function="select", takes="any", partials=(_zero, None, None))
+_WHERE = Scalar(name="where", arity=3, body=lambda c, x, y: _piecewise((x, c), (y, True)), function="select", takes="any", partials=(_zero, None, None), standard=True)
 registry.register(make_op(
     _WHERE, vjp=_select_vjp, jvp=_select_jvp, doc="a where the condition holds, else b.",
     samples=tuple(Sample(shapes=s, params={}, dtypes=("bool",)) for s in (((), (), ()), ((4,), (4,), (4,)), (("N", 1), (3,), ("N", 3)), ((), (2, 3), (1,)), ((0,), (1,), ())))))  # fmt: skip
@@ -253,7 +253,7 @@ registry.register(Op(
     samples=tuple(Sample(shapes=(s,), params={"dtype": d}) for s in ((4,), ("N", 3)) for d in ("float32", "float64", "int32", "bool")),
     doc="The value in another dtype; floats are cut toward zero for integers."))  # fmt: skip
 
-_IDENTITY = Scalar(name="stop_gradient", arity=1, body=lambda x: x, takes="any", partials=(_zero,))
+_IDENTITY = Scalar(name="stop_gradient", arity=1, body=lambda x: x, takes="any", partials=(_zero,), standard=True)
 registry.register(make_op(_IDENTITY, doc="The value, with gradient 0.", vjp=lambda b, app, g: [None], jvp=lambda b, app, t: None,
                           samples=(Sample(shapes=((4,),), params={}), Sample(shapes=(("N", 3),), params={}))))  # fmt: skip
 

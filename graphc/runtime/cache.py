@@ -1,66 +1,21 @@
-"""Object code on disk, in a folder of the user's own.
-
-What is read here is run, so nothing is trusted but what this user wrote and what still has its hash: the
-folder and its files belong to the user and to nobody else, a file begins with the SHA-256 of the rest,
-and a file that does not match is as good as absent. Files are written whole under another name and then
-renamed, so that processes may read and write at once. Without a safe, writable folder everything works,
-and is compiled anew in each process.
-"""
+"""Object code on disk, by the hash of what it was compiled from and of all that decides what it compiles to."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
-import secrets
-import stat
 import struct
 import sys
-import time
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 
+from graphc import disk
 from graphc.runtime.loader import Object, host
 
-#: The one environment variable: a folder, or empty for no cache on disk.
-VARIABLE = "GRAPHC_CACHE"
-_MAGIC = b"graphc object 1\n"
-_DAY = 86400
-_KEPT_DAYS = 60
-
-
-def folder() -> Path | None:
-    """Return the private folder of object code, made if need be; None if there is none to be had safely."""
-    base = os.environ.get(VARIABLE)
-    if base == "":
-        return None
-    return _private(_default() if base is None else Path(base))
-
-
-def _default() -> Path:
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("graphc", appauthor=False))
-
-
-def _private(base: Path) -> Path | None:
-    """The folder within `base` that only its owner, this user, can enter."""
-    path = base / "objects"
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = path.lstat()
-    except (OSError, ValueError):
-        return None
-    return path if stat.S_ISDIR(found.st_mode) and _is_ours(found, 0o077) else None
-
-
-def _is_ours(found: os.stat_result, forbidden: int) -> bool:
-    """Whether a file or folder is this user's, with none of the forbidden permissions."""
-    if not hasattr(os, "getuid"):
-        return True  # Windows: the folder lies in the user's profile
-    return found.st_uid == os.getuid() and not found.st_mode & forbidden
+KIND = "objects"
+VARIABLE = disk.VARIABLE
+folder = partial(disk.folder, KIND)
 
 
 @cache
@@ -74,35 +29,9 @@ def environment() -> str:
 
 
 def read(key: str) -> Object | None:
-    """Return the object code stored under `key`; None if there is none, or it is damaged or not this
-    user's."""
-    directory = folder()
-    if directory is None:
-        return None
-    try:
-        content = _read_file(directory / key)
-    except OSError:
-        return None
-    return _decode(content, key)
-
-
-def _read_file(path: Path) -> bytes:
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
-    with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode) or not _is_ours(found, 0o022):
-            raise PermissionError(path)
-        content = file.read()
-    if time.time() - found.st_mtime > _DAY:  # its age is what `_prune` goes by
-        with contextlib.suppress(OSError):
-            os.utime(path)
-    return content
-
-
-def _decode(content: bytes, key: str) -> Object | None:
-    head = len(_MAGIC) + 64
-    digest, body = content[len(_MAGIC) : head], content[head:]
-    if not content.startswith(_MAGIC) or hashlib.sha256(body).hexdigest().encode() != digest:
+    """Return the object code stored under `key`; None if there is none, or it is damaged or not this user's."""
+    body = disk.read(KIND, key)
+    if body is None:
         return None
     description, _, code = body.partition(b"\n")
     symbol, needs, stored_key = json.loads(description)
@@ -111,32 +40,4 @@ def _decode(content: bytes, key: str) -> Object | None:
 
 def write(key: str, unit: Object) -> None:
     """Store object code under `key`, for the next process; in silence if that is not possible."""
-    directory = folder()
-    if directory is None:
-        return
-    body = json.dumps([unit.symbol, unit.needs, key]).encode() + b"\n" + unit.code
-    content = _MAGIC + hashlib.sha256(body).hexdigest().encode() + body
-    temporary = directory / f".{secrets.token_hex(8)}"
-    try:
-        _write_file(temporary, content)
-        temporary.replace(directory / key)
-    except OSError:  # disk full, read-only, removed meanwhile
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-    _prune(directory)
-
-
-def _write_file(path: Path, content: bytes) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
-        file.write(content)
-
-
-@cache
-def _prune(directory: Path) -> None:
-    """Once a process, forget what has not been used for long: code of former versions, and torn writes."""
-    oldest = time.time() - _KEPT_DAYS * _DAY
-    with contextlib.suppress(OSError):
-        for entry in os.scandir(directory):
-            if entry.stat(follow_symlinks=False).st_mtime < oldest:
-                os.unlink(entry.path)
+    disk.write(KIND, key, json.dumps([unit.symbol, unit.needs, key]).encode() + b"\n" + unit.code)
