@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from graphc.codegen.scalar import Writer, accumulate, identity_element
@@ -420,31 +420,43 @@ class _KernelWriter:
     def product(self, nest: Nest) -> None:
         found = nest.product
         assert found is not None
-        m, n, k = (found.size(axes) for axes in (found.m, found.n, found.k))
         if found.batch:
-            with self.block("for i in range(lo, hi):"):
-                self.gemm(nest, found, self.size(m), self.size(n), self.size(k), "i", found.batch)
+            self.batched(nest, found)
         elif self.rows:
-            self.gemm(nest, found, "hi - lo", self.size(n), self.size(k), "lo", found.m)
+            inner = found.size(found.m[self.rows :])
+            count = "hi - lo" if inner == 1 else self.times("(hi - lo)", inner)
+            self.gemm(nest, found, count, {found.m[self.rows - 1]: "lo"})
         else:
-            self.gemm(nest, found, self.size(m), self.size(n), self.size(k), "", ())
+            self.gemm(nest, found, self.size(found.size(found.m)), {})
 
-    def gemm(self, nest: Nest, p: Contraction, m: str, n: str, k: str, row: str, axes: tuple[int, ...]) -> None:
+    def batched(self, nest: Nest, p: Contraction) -> None:
+        """One product for each element of the batch, of which the first axes may be the kernel's rows."""
+        inner = {axis: f"j{depth}" for depth, axis in enumerate(p.batch[self.rows :])}
+        with ExitStack() as loops:
+            if self.rows:
+                loops.enter_context(self.block("for i in range(lo, hi):"))
+            for axis, name in inner.items():
+                loops.enter_context(self.block(f"for {name} in range({self.size(p.sizes[axis])}):"))
+            row = {p.batch[self.rows - 1]: "i"} if self.rows else {}
+            self.gemm(nest, p, self.size(p.size(p.m)), row | inner)
+
+    def gemm(self, nest: Nest, p: Contraction, m: str, at: Mapping[int, str]) -> None:
+        """The product of ``m`` rows that begins where each axis of ``at`` has the given value."""
         left, right, out = p.left_stride, p.right_stride, self.out_stride(nest)
-        at = [self.start(v, row, s, axes) for v, s in ((p.left, left), (p.right, right), (nest.number, out))]
+        starts = [self.start(v, s, at) for v, s in ((p.left, left), (p.right, right), (nest.number, out))]
         row_left, row_right = self.step(left, p.m), self.step(right, p.k)
         column_left, column_right = self.step(left, p.k), self.step(right, p.n)
-        row_out = self.size(p.size(p.n))
+        n, k, row_out = self.size(p.size(p.n)), self.size(p.size(p.k)), self.size(p.size(p.n))
         self.put(
-            f"gemm_{p.dtype.short}({m}, {n}, {k}, {at[0]}, {row_left}, {column_left}, "
-            f"{at[1]}, {row_right}, {column_right}, {at[2]}, {row_out})"
+            f"gemm_{p.dtype.short}({m}, {n}, {k}, {starts[0]}, {row_left}, {column_left}, "
+            f"{starts[1]}, {row_right}, {column_right}, {starts[2]}, {row_out})"
         )
 
     def out_stride(self, nest: Nest) -> tuple[Dim, ...]:
         return (*strides(nest.loop.axes), *([0] * len(nest.loop.reduce)))
 
-    def start(self, value: int, row: str, stride: Sequence[Dim], axes: tuple[int, ...]) -> str:
-        offset = self.times(row, stride[axes[-1]]) if row and axes else "0"
+    def start(self, value: int, stride: Sequence[Dim], at: Mapping[int, str]) -> str:
+        offset = self.sum_of([self.times(position, stride[axis]) for axis, position in at.items()])
         return f"address({self.buffer(value)}, {offset})"
 
     def step(self, stride: Sequence[Dim], axes: tuple[int, ...]) -> str:
