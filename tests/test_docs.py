@@ -1,4 +1,4 @@
-"""Pages show what their code prints and draws today; links lead somewhere; the commands are the ones that run."""
+"""Pages show what their code prints and draws today; links lead somewhere; the commands are there."""
 
 import importlib.util
 import re
