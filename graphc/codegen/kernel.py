@@ -335,17 +335,17 @@ class _KernelWriter:
         """The linear index of ``load``, its index being over canonical axes."""
         if self.kernel.place.get(load.source) == "scratch":
             row = self.values[load.source].shape[self.rows :]
-            inside = [self.times(self.writer.index(i), s) for i, s in zip(load.index[self.rows :], strides(row), strict=True)]
-            return self.sum_of([self.times("tile", product(row)), *inside])
-        shape = self.shape_of(load.source)
+            inside = self.walked(Load(load.source, load.index[self.rows :], load.dtype), row)
+            return self.sum_of([self.times("tile", product(row)), inside])
+        return self.walked(load, self.values[load.source].shape)
+
+    def walked(self, load: Load, shape: Shape) -> str:
+        """The linear index of ``load`` into memory of ``shape``."""
         assert self.nest is not None
         stride = affine(load, shape, len(self.nest.order))
         if stride is not None:
             return self.linear(stride)
         return self.sum_of([self.times(self.writer.index(i), s) for i, s in zip(load.index, strides(shape), strict=True)])
-
-    def shape_of(self, value: int) -> Shape:
-        return self.values[value].shape
 
     def linear(self, stride: Sequence[Dim]) -> str:
         """An affine offset over the loop variables."""
