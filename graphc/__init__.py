@@ -33,9 +33,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from graphc import errors, ops
-from graphc.errors import GraphcError
 from graphc.check import check
 from graphc.draw import draw
+from graphc.errors import GraphcError
 from graphc.graph import FUNCTIONS, Graph, Handle, parse
 from graphc.interpret import interpret
 from graphc.types import DType

@@ -62,7 +62,9 @@ class DType(Enum):
             return spec
         found = _BY_NAME.get(spec) if isinstance(spec, str) else _from_numpy(spec)
         if found is None:
-            raise DTypeError(f"dtype {spec!r} is not supported; use one of {', '.join(d.long for d in DType)}")
+            raise DTypeError(
+                f"dtype {spec!r} is not supported; use one of {', '.join(d.long for d in DType)}"
+            )
         return found
 
     def __repr__(self) -> str:
@@ -153,7 +155,7 @@ class Equation:
 class Checks:
     """Collects, while a type is inferred, the equations that only a call can decide."""
 
-    equations: list[Equation] = field(default_factory=lambda: [])
+    equations: list[Equation] = field(default_factory=list)
 
     def equal(self, left: Dim, right: Dim, what: str) -> Dim:
         """Require ``left == right``; raise ``ShapeError`` when that is known to be false."""
@@ -175,7 +177,9 @@ class Checks:
             return tuple(self._meet(dims) for dims in zip(*padded, strict=True))
         except ShapeError as error:
             listed = " and ".join(shape_text(s) for s in shapes)
-            raise ShapeError(f"shapes {listed} do not broadcast ({error}); make the sizes equal or 1") from None
+            raise ShapeError(
+                f"shapes {listed} do not broadcast ({error}); make the sizes equal or 1"
+            ) from None
 
     def _meet(self, dims: Sequence[Dim]) -> Dim:
         wide = [d for d in dims if d != 1]

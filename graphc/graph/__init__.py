@@ -7,6 +7,26 @@ from graphc.graph.node import LEAVES, Constant, Node, Origin
 from graphc.graph.text import parse, print_graph
 
 __all__ = [
-    "FUNCTIONS", "LEAVES", "Build", "Cone", "Constant", "Graph", "Handle", "Node", "Origin", "Required", "apply", "call", "cast_to",
-    "check_update", "graph_of", "lift", "meet", "parse", "print_graph", "public", "rebuild", "Rebuilt",
+    "FUNCTIONS",
+    "LEAVES",
+    "Build",
+    "Cone",
+    "Constant",
+    "Graph",
+    "Handle",
+    "Node",
+    "Origin",
+    "Rebuilt",
+    "Required",
+    "apply",
+    "call",
+    "cast_to",
+    "check_update",
+    "graph_of",
+    "lift",
+    "meet",
+    "parse",
+    "print_graph",
+    "public",
+    "rebuild",
 ]  # fmt: skip

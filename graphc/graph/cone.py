@@ -25,7 +25,9 @@ class Cone:
 
     @property
     def roots(self) -> tuple[int, ...]:
-        return tuple(dict.fromkeys([*self.outputs.values(), *self.updates.values(), *self.updates, *sorted(self.kept)]))
+        return tuple(
+            dict.fromkeys([*self.outputs.values(), *self.updates.values(), *self.updates, *sorted(self.kept)])
+        )
 
     @property
     def nodes(self) -> list[int]:

@@ -30,7 +30,9 @@ class _Sealed(dict[Any, Any]):
         super().update(*args, **kwargs)
 
     def _refuse(self, *_: Any, **__: Any) -> Any:
-        raise GraphError("a graph is append-only; build nodes with graphc's functions instead of writing attributes")
+        raise GraphError(
+            "a graph is append-only; build nodes with graphc's functions instead of writing attributes"
+        )
 
     __setitem__ = __delitem__ = pop = popitem = clear = setdefault = __ior__ = _refuse  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
 
@@ -86,7 +88,9 @@ class Graph:
         """A trainable array that programs keep between calls; ``init`` is an array or an initialiser of ``gc.init``."""
         return self._stored("param", name, shape, dtype, init)
 
-    def state(self, name: str, shape: Any = None, dtype: Any = "float32", *, init: Any = None, update: Any = None) -> Handle:
+    def state(
+        self, name: str, shape: Any = None, dtype: Any = "float32", *, init: Any = None, update: Any = None
+    ) -> Handle:
         """An array that programs keep between calls and that ``update``, a node, replaces in training mode."""
         handle = self._stored("state", name, shape, dtype, init)
         if update is not None:
@@ -101,14 +105,18 @@ class Graph:
         array = np.asarray(value)
         own = _dtype_of_constant(value, array) if dtype is None else DType.of(dtype)
         if array.dtype.kind == "f" and not np.all(np.isfinite(array)):
-            raise GraphError(f"constant {_brief(array)} is not finite; pass such values as an input").located("const", self.here().place)
+            raise GraphError(f"constant {_brief(array)} is not finite; pass such values as an input").located(
+                "const", self.here().place
+            )
         return self.constant(Constant.of(array, own))
 
     def set_update(self, state: Handle, value: Handle) -> None:
         """Attach ``value`` as the next value of ``state``; raises ``ShapeError`` when the types differ."""
         self._own((state, value))
         if self.nodes[state.id].op != "state":
-            raise GraphError(f"{state.label} is a {self.nodes[state.id].op}; only a state has an attached update")
+            raise GraphError(
+                f"{state.label} is a {self.nodes[state.id].op}; only a state has an attached update"
+            )
         check_update(state, value)
         self.state_updates[state.id] = value.id
 
@@ -123,15 +131,21 @@ class Graph:
         return handle
 
     def _stored(self, op: str, name: str, shape: Any, dtype: Any, init: Any) -> Handle:
-        full = "/".join(filter(None, (self._context.layer, name))).replace("/", ".") if isinstance(name, str) else name  # pyright: ignore[reportUnnecessaryIsInstance]
+        full = (
+            "/".join(filter(None, (self._context.layer, name))).replace("/", ".")
+            if isinstance(name, str)
+            else name
+        )  # pyright: ignore[reportUnnecessaryIsInstance]
         shape = _shape_of(init) if shape is None else shape
         handle = self._leaf(op, full, shape, dtype)
         if not all(isinstance(d, int) for d in handle.shape):
-            raise ShapeError(f"shape {shape_text(handle.shape)} has a symbolic size; give ints").located(f"{op} {full!r}", self.here().place)
-        if isinstance(init, (np.ndarray, list, tuple)) and np.shape(init) != handle.shape:
-            raise ShapeError(f"init has shape {np.shape(init)} and the declaration {shape_text(handle.shape)}; make them equal").located(
+            raise ShapeError(f"shape {shape_text(handle.shape)} has a symbolic size; give ints").located(
                 f"{op} {full!r}", self.here().place
             )
+        if isinstance(init, (np.ndarray, list, tuple)) and np.shape(init) != handle.shape:
+            raise ShapeError(
+                f"init has shape {np.shape(init)} and the declaration {shape_text(handle.shape)}; make them equal"
+            ).located(f"{op} {full!r}", self.here().place)
         self.initial[handle.id] = init
         return handle
 
@@ -140,7 +154,9 @@ class Graph:
             raise GraphError(f"name {name!r} is not a non-empty text; give one")
         if name in self._named:
             first = self.origins(self._named[name])
-            raise GraphError(f"name {name!r} is used already ({first[0].short if first else 'above'}); choose another name")
+            raise GraphError(
+                f"name {name!r} is used already ({first[0].short if first else 'above'}); choose another name"
+            )
 
     # ---------------------------------------------------------------------------------------------- adding
 
@@ -174,7 +190,9 @@ class Graph:
             self.initial[handle.id] = source.initial[at]
         return handle
 
-    def _append(self, op: str, operands: tuple[int, ...], params: tuple[tuple[str, Any], ...], kind: Type) -> Handle:
+    def _append(
+        self, op: str, operands: tuple[int, ...], params: tuple[tuple[str, Any], ...], kind: Type
+    ) -> Handle:
         key = key_of(op, operands, params, kind.dtype)
         at = self._index.get(key)
         if at is None:
@@ -313,9 +331,9 @@ def check_update(target: Handle, value: Handle) -> None:
             f"update has shape {shape_text(value.shape)} and the value it replaces {shape_text(target.shape)}; make them equal"
         ).located(target.label, target.place)
     if value.dtype is not target.dtype:
-        raise DTypeError(f"update is {value.dtype} and the value it replaces {target.dtype}; cast it with gc.cast").located(
-            target.label, target.place
-        )
+        raise DTypeError(
+            f"update is {value.dtype} and the value it replaces {target.dtype}; cast it with gc.cast"
+        ).located(target.label, target.place)
 
 
 def _dtype_of_constant(value: Any, array: Any) -> DType:

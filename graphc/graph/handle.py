@@ -78,12 +78,16 @@ class Handle:
         ).located(self.label, self.place)
 
     def __iter__(self) -> Any:
-        raise GraphError("a symbolic value cannot be iterated; index it, or use gc.split").located(self.label, self.place)
+        raise GraphError("a symbolic value cannot be iterated; index it, or use gc.split").located(
+            self.label, self.place
+        )
 
     def __len__(self) -> int:
         if self.shape and isinstance(self.shape[0], int):
             return self.shape[0]
-        raise GraphError("a value with no fixed first size has no len(); use its .shape").located(self.label, self.place)
+        raise GraphError("a value with no fixed first size has no len(); use its .shape").located(
+            self.label, self.place
+        )
 
     def __repr__(self) -> str:
         return f"<%{self.id}: {self.type} = {self.label}>"
@@ -241,7 +245,11 @@ class Build:
         return self.filled(0, like)
 
     def filled(self, value: float, like: Type) -> Handle:
-        return self("broadcast_to", self.constant(value, like), shape=like.shape) if like.shape else self.constant(value, like)
+        return (
+            self("broadcast_to", self.constant(value, like), shape=like.shape)
+            if like.shape
+            else self.constant(value, like)
+        )
 
     def spread(self, value: Handle, shape: Shape) -> Handle:
         """``value`` broadcast to ``shape``; itself where it has it."""
@@ -280,19 +288,31 @@ def lift(graph: Graph, value: Any, like: DType | None = None) -> Handle:
     except (TypeError, ValueError) as error:
         if isinstance(error, GraphcError):
             raise
-        raise GraphError(f"{value!r} cannot be an operand; use a node, a number or an array").located("", graph.here().place) from None
+        raise GraphError(f"{value!r} cannot be an operand; use a node, a number or an array").located(
+            "", graph.here().place
+        ) from None
 
 
 def _weak_constant(graph: Graph, value: float, dtype: DType) -> Handle:
-    if not dtype.is_float and isinstance(value, int) and not -(2 ** (8 * dtype.itemsize - 1)) <= value < 2 ** (8 * dtype.itemsize - 1):
-        raise DTypeError(f"{value} does not fit {dtype}; use a float or a smaller number").located("const", graph.here().place)
+    if (
+        not dtype.is_float
+        and isinstance(value, int)
+        and not -(2 ** (8 * dtype.itemsize - 1)) <= value < 2 ** (8 * dtype.itemsize - 1)
+    ):
+        raise DTypeError(f"{value} does not fit {dtype}; use a float or a smaller number").located(
+            "const", graph.here().place
+        )
     return graph.const(value, dtype)
 
 
 def meet(op: str, values: Sequence[Any], *, floating: bool = False) -> list[Handle]:
     """``values`` as nodes of one dtype by promotion, casts inserted; ``floating`` lifts integers to float32."""
     graph = graph_of(values, op)
-    strong = [v.dtype if isinstance(v, Handle) else DType.of(v.dtype) for v in values if isinstance(v, (Handle, np.ndarray, np.generic))]
+    strong = [
+        v.dtype if isinstance(v, Handle) else DType.of(v.dtype)
+        for v in values
+        if isinstance(v, (Handle, np.ndarray, np.generic))
+    ]
     like = promote(strong)
     handles = [lift(graph, v, like) for v in values]
     common = promote([*strong, *(h.dtype for h in handles), *([DType.F32] if floating else [])])

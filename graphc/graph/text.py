@@ -90,8 +90,18 @@ def _read_line(graph: Graph, made: dict[int, int], line: str, where: str) -> Non
             _read_node(graph, made, line)
     except GraphcError as error:
         raise GraphError(f"{where}: {error}") from None
-    except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError, KeyError, OverflowError) as error:
-        raise GraphError(f"{where}: {line.strip()[:80]!r} does not read ({type(error).__name__}); see the text form in the docs") from None
+    except (
+        ValueError,
+        SyntaxError,
+        RecursionError,
+        MemoryError,
+        TypeError,
+        KeyError,
+        OverflowError,
+    ) as error:
+        raise GraphError(
+            f"{where}: {line.strip()[:80]!r} does not read ({type(error).__name__}); see the text form in the docs"
+        ) from None
 
 
 def _known(made: dict[int, int], at: int) -> int:
@@ -138,7 +148,9 @@ def _value(tree: ast.expr) -> Any:
     match tree:
         case ast.Constant(value) if value is None or isinstance(value, (bool, int, float, str)):
             return value
-        case ast.UnaryOp(ast.USub(), ast.Constant(value)) if isinstance(value, (int, float)) and not isinstance(value, bool):
+        case ast.UnaryOp(ast.USub(), ast.Constant(value)) if isinstance(
+            value, (int, float)
+        ) and not isinstance(value, bool):
             return -value
         case ast.Tuple(items):
             return tuple(_value(i) for i in items)
@@ -154,6 +166,11 @@ def _constant(flat: tuple[Any, ...], dtype: str, shape: tuple[int, ...]) -> Cons
     return Constant.of(np.array(flat, dtype=DType.of(dtype).numpy).reshape(shape), DType.of(dtype))
 
 
-_MAKERS: dict[str, Callable[..., Any]] = {"dim": parse_size, "dtype": DType.of, "float": float, "constant": _constant}
+_MAKERS: dict[str, Callable[..., Any]] = {
+    "dim": parse_size,
+    "dtype": DType.of,
+    "float": float,
+    "constant": _constant,
+}
 
 __all__ = ["Node", "literal", "parse", "print_graph", "print_node"]

@@ -40,13 +40,22 @@ class Scalar:
     partials: tuple[Callable[..., Any] | None, ...] = ()
     infix: str = ""
     parent: str = ""  # of a derivative: the op it belongs to
-    uses: tuple[int, ...] = ()  # of a derivative: which operands of the parent it takes, its output being the last
-    standard: bool = False  # of graphc's own table, so that what follows from the name may be remembered on disk
+    uses: tuple[
+        int, ...
+    ] = ()  # of a derivative: which operands of the parent it takes, its output being the last
+    standard: bool = (
+        False  # of graphc's own table, so that what follows from the name may be remembered on disk
+    )
 
     def lift(self, values: Sequence[Any]) -> list[Handle]:
         """``values`` as nodes of the dtype the op works in."""
         handles = meet(self.name, values, floating=self.takes == "float")
-        return [h.graph.add("cast", (h,), dtype="bool") if self.takes == "bool" and h.dtype is not DType.BOOL else h for h in handles]
+        return [
+            h.graph.add("cast", (h,), dtype="bool")
+            if self.takes == "bool" and h.dtype is not DType.BOOL
+            else h
+            for h in handles
+        ]
 
     def formula(self) -> Any:
         """The body as a SymPy expression over ``symbolic.symbols``."""
@@ -105,7 +114,9 @@ def _formula(scalar: Scalar, position: int) -> Any:
 
     args = symbolic.symbols(scalar.arity)
     explicit = scalar.partials[position] if scalar.partials else None
-    return sympy.sympify(explicit(*args) if explicit else symbolic.differentiate(scalar.formula(), args, position))
+    return sympy.sympify(
+        explicit(*args) if explicit else symbolic.differentiate(scalar.formula(), args, position)
+    )
 
 
 def _classify(scalar: Scalar, position: int) -> tuple[str, float, list[int]]:
@@ -132,9 +143,13 @@ def derivative_op(name: str) -> Op | None:
 def _derivative_scalar(name: str, parent: str, scalar: Scalar, found: Partial) -> Scalar:
     def body(*args: Any) -> Any:
         inside = (*symbolic.symbols(scalar.arity), symbolic.output_symbol())
-        return found.formula.subs({inside[k]: a for k, a in zip(found.uses, args, strict=True)}, simultaneous=True)
+        return found.formula.subs(
+            {inside[k]: a for k, a in zip(found.uses, args, strict=True)}, simultaneous=True
+        )
 
-    return Scalar(name=name, arity=len(found.uses), body=body, parent=parent, uses=found.uses, standard=scalar.standard)
+    return Scalar(
+        name=name, arity=len(found.uses), body=body, parent=parent, uses=found.uses, standard=scalar.standard
+    )
 
 
 def local_derivative(b: Any, app: Application, position: int) -> Handle | float:
@@ -210,7 +225,9 @@ def make_op(scalar: Scalar, **rules: Any) -> Op:
 
     def loops(types: Sequence[Type], kind: Type, params: Params) -> tuple[Loop, ...]:
         loads = [broadcast_load(k, t.dtype, t.shape, kind.rank) for k, t in enumerate(types)]
-        return (Loop(axes=kind.shape, expr=substitute(scalar.expr(types[-1].dtype), loads), dtype=kind.dtype),)
+        return (
+            Loop(axes=kind.shape, expr=substitute(scalar.expr(types[-1].dtype), loads), dtype=kind.dtype),
+        )
 
     base = {
         "name": scalar.name, "infer": infer, "reference": reference, "loops": loops, "vjp": vjp, "jvp": jvp, "batch": batch,
@@ -232,7 +249,12 @@ def _check_operands(scalar: Scalar, types: Sequence[Type]) -> None:
         listed = " and ".join(str(t.dtype) for t in data)
         raise DTypeError(f"operands are {listed}; cast them to one dtype with gc.cast")
     dtype = data[0].dtype
-    wrong = {"float": not dtype.is_float, "number": dtype is DType.BOOL, "bool": dtype is not DType.BOOL, "any": False}
+    wrong = {
+        "float": not dtype.is_float,
+        "number": dtype is DType.BOOL,
+        "bool": dtype is not DType.BOOL,
+        "any": False,
+    }
     if wrong[scalar.takes]:
         raise DTypeError(f"{scalar.name} takes {scalar.takes} operands, not {dtype}; cast them with gc.cast")
 
@@ -248,7 +270,9 @@ def label(scalar: Scalar, texts: Sequence[str]) -> str:
 
 def derivative_text(scalar: Scalar, texts: Sequence[str]) -> str:
     """A derivative op as its formula over the operands' texts."""
-    template = recall(f"{scalar.name}: text", lambda: _template(scalar)) if scalar.standard else _template(scalar)
+    template = (
+        recall(f"{scalar.name}: text", lambda: _template(scalar)) if scalar.standard else _template(scalar)
+    )
     for k, text in enumerate(texts):
         plain = text.isidentifier() or text.startswith("%")
         template = template.replace(f"\0{k}\0", text if plain else f"({text})")
@@ -317,4 +341,15 @@ def _checked(name: str, body: Callable[..., Any], count: int) -> Callable[..., A
 
 registry.resolve_with(derivative_op)
 
-__all__ = ["Const", "Sample", "Scalar", "derivative_text", "elementwise", "local_derivative", "make_op", "partial", "replace", "scaled"]
+__all__ = [
+    "Const",
+    "Sample",
+    "Scalar",
+    "derivative_text",
+    "elementwise",
+    "local_derivative",
+    "make_op",
+    "partial",
+    "replace",
+    "scaled",
+]

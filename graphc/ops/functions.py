@@ -115,7 +115,13 @@ def _select_vjp(b: Any, app: Application, cotangent: Any) -> list[Any]:
     """Each branch gets the cotangent where it was taken and 0 elsewhere."""
     condition, zero = app.operands[0], b.constant(0.0, app.output.type)
     branches = (b("where", condition, cotangent, zero), b("where", condition, zero, cotangent))
-    return [None, *(b.fit(g, o.shape) if o.dtype.is_float else None for g, o in zip(branches, app.operands[1:], strict=True))]
+    return [
+        None,
+        *(
+            b.fit(g, o.shape) if o.dtype.is_float else None
+            for g, o in zip(branches, app.operands[1:], strict=True)
+        ),
+    ]
 
 
 def _select_jvp(b: Any, app: Application, tangents: Sequence[Any]) -> Any:
@@ -134,15 +140,47 @@ _INSIDE = {"low": -0.9, "high": 0.9}
 
 def _unary(name: str, body: Any = None, *, function: str = "", takes: str = "float", result: str = "same", doc: str = "",
            partials: tuple[Any, ...] = (), infix: str = "", low: float = -2.0, high: float = 2.0, **rules: Any) -> Op:  # fmt: skip
-    scalar = Scalar(name=name, arity=1, body=body or _sympy(name), function=function, takes=takes, result=result, partials=partials, infix=infix, standard=True)
-    samples = tuple(Sample(shapes=(s,), params={}, low=low, high=high, distinct=True) for s in ((), (5,), ("N", 3), (0,), (1,)))
+    scalar = Scalar(
+        name=name,
+        arity=1,
+        body=body or _sympy(name),
+        function=function,
+        takes=takes,
+        result=result,
+        partials=partials,
+        infix=infix,
+        standard=True,
+    )
+    samples = tuple(
+        Sample(shapes=(s,), params={}, low=low, high=high, distinct=True)
+        for s in ((), (5,), ("N", 3), (0,), (1,))
+    )
     return registry.register(make_op(scalar, samples=samples, doc=doc, **rules))
 
 
 def _binary(name: str, body: Any, *, function: str = "", takes: str = "number", result: str = "same", doc: str = "",
             partials: tuple[Any, ...] = (), infix: str = "", low: float = -2.0, high: float = 2.0, **rules: Any) -> Op:  # fmt: skip
-    scalar = Scalar(name=name, arity=2, body=body, function=function or name, takes=takes, result=result, partials=partials, infix=infix, standard=True)
-    shapes = (((), ()), ((4,), (4,)), (("N", 3), (3,)), ((2, 1, 3), (4, 1)), (("N", 1), ("N", 3)), ((), (3,)), ((0, 3), (3,)), ((1,), (3,)))
+    scalar = Scalar(
+        name=name,
+        arity=2,
+        body=body,
+        function=function or name,
+        takes=takes,
+        result=result,
+        partials=partials,
+        infix=infix,
+        standard=True,
+    )
+    shapes = (
+        ((), ()),
+        ((4,), (4,)),
+        (("N", 3), (3,)),
+        ((2, 1, 3), (4, 1)),
+        (("N", 1), ("N", 3)),
+        ((), (3,)),
+        ((0, 3), (3,)),
+        ((1,), (3,)),
+    )
     samples = tuple(Sample(shapes=s, params={}, low=low, high=high, distinct=True) for s in shapes)
     return registry.register(make_op(scalar, samples=samples, doc=doc, **rules))
 
@@ -151,19 +189,55 @@ def _register_arithmetic() -> None:
     _binary("add", lambda x, y: x + y, infix="+", doc="Sum.")
     _binary("sub", lambda x, y: x - y, infix="-", doc="Difference.")
     _binary("mul", lambda x, y: x * y, infix="*", doc="Product.")
-    _binary("div", lambda x, y: x / y, infix="/", takes="float", doc="Quotient; integers are promoted to float32.", **_POSITIVE)
-    _binary("floordiv", lambda x, y: _sympy("floor")(x / y), infix="//", partials=(_zero, _zero), doc="Quotient rounded down.", **_POSITIVE)
+    _binary(
+        "div",
+        lambda x, y: x / y,
+        infix="/",
+        takes="float",
+        doc="Quotient; integers are promoted to float32.",
+        **_POSITIVE,
+    )
+    _binary(
+        "floordiv",
+        lambda x, y: _sympy("floor")(x / y),
+        infix="//",
+        partials=(_zero, _zero),
+        doc="Quotient rounded down.",
+        **_POSITIVE,
+    )
     _binary("mod", lambda x, y: _sympy("Mod")(x, y), infix="%", partials=(lambda x, y: 1, lambda x, y: -_sympy("floor")(x / y)),
             doc="Remainder with the divisor's sign.", **_POSITIVE)  # fmt: skip
-    _binary("pow", lambda x, y: x**y, infix="**", takes="float", partials=(_power_by_base, _power_by_exponent), doc="Power.", **_POSITIVE)
+    _binary(
+        "pow",
+        lambda x, y: x**y,
+        infix="**",
+        takes="float",
+        partials=(_power_by_base, _power_by_exponent),
+        doc="Power.",
+        **_POSITIVE,
+    )
     for name, above in (("maximum", True), ("minimum", False)):
         _binary(name, _sympy("Max" if above else "Min"), vjp=_extremum_vjp, jvp=_extremum_jvp, doc=f"Elementwise {name}; NaN propagates.",
                 partials=(lambda x, y, above=above: _tie(x, y, above=above), lambda x, y, above=above: _tie(y, x, above=above)))  # fmt: skip
-    _binary("atan2", _sympy("atan2"), takes="float", doc="Angle of the point (y, x), in radians.", **_POSITIVE)
+    _binary(
+        "atan2", _sympy("atan2"), takes="float", doc="Angle of the point (y, x), in radians.", **_POSITIVE
+    )
     _unary("neg", lambda x: -x, function="neg", takes="number", infix="-", doc="Negation.")
     _unary("abs", _sympy("Abs"), function="abs", takes="number", doc="Absolute value; its slope at 0 is 0.")
-    _unary("sign", _sympy("sign"), function="sign", takes="number", partials=(_zero,), doc="-1, 0 or 1; its slope is 0.")
-    for name, body in (("floor", _sympy("floor")), ("ceil", _sympy("ceiling")), ("rint", _opaque("rint")), ("trunc", _opaque("trunc"))):
+    _unary(
+        "sign",
+        _sympy("sign"),
+        function="sign",
+        takes="number",
+        partials=(_zero,),
+        doc="-1, 0 or 1; its slope is 0.",
+    )
+    for name, body in (
+        ("floor", _sympy("floor")),
+        ("ceil", _sympy("ceiling")),
+        ("rint", _opaque("rint")),
+        ("trunc", _opaque("trunc")),
+    ):
         _unary(name, body, function=name, partials=(_zero,), doc=f"Rounding ({name}); its slope is 0.")
     _unary("square", lambda x: x**2, takes="number", doc="x * x.")
     _unary("reciprocal", lambda x: 1 / x, doc="1 / x.", **_POSITIVE)
@@ -173,12 +247,45 @@ def _register_logic() -> None:
     relations = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
     bodies = {"lt": "Lt", "le": "Le", "gt": "Gt", "ge": "Ge", "eq": "Eq", "ne": "Ne"}
     for name, infix in relations.items():
-        _binary(name, _sympy(bodies[name]), infix=infix, takes="any", result="bool", partials=(_zero, _zero), doc=f"Comparison {infix}.")
+        _binary(
+            name,
+            _sympy(bodies[name]),
+            infix=infix,
+            takes="any",
+            result="bool",
+            partials=(_zero, _zero),
+            doc=f"Comparison {infix}.",
+        )
     for name, body, infix in (("and", "And", "&"), ("or", "Or", "|"), ("xor", "Xor", "^")):
-        _binary(f"logical_{name}", _sympy(body), function=name, infix=infix, takes="bool", result="bool", partials=(_zero, _zero), doc=f"Logical {name}.")
-    _unary("logical_not", _sympy("Not"), function="not", takes="bool", result="bool", partials=(_zero,), infix="~", doc="Logical not.")
+        _binary(
+            f"logical_{name}",
+            _sympy(body),
+            function=name,
+            infix=infix,
+            takes="bool",
+            result="bool",
+            partials=(_zero, _zero),
+            doc=f"Logical {name}.",
+        )
+    _unary(
+        "logical_not",
+        _sympy("Not"),
+        function="not",
+        takes="bool",
+        result="bool",
+        partials=(_zero,),
+        infix="~",
+        doc="Logical not.",
+    )
     for name in ("isnan", "isinf", "isfinite"):
-        _unary(name, _opaque(name), function=name, result="bool", partials=(_zero,), doc=f"Whether the value {name[2:]}.".replace("value", "value is"))
+        _unary(
+            name,
+            _opaque(name),
+            function=name,
+            result="bool",
+            partials=(_zero,),
+            doc=f"Whether the value {name[2:]}.".replace("value", "value is"),
+        )
 
 
 def _register_transcendental() -> None:
@@ -205,9 +312,22 @@ def _register_activations() -> None:
     _unary("relu", lambda x: _piecewise((x, x > 0), (0, True)), doc="max(x, 0); its slope at 0 is 0.")
     _unary("elu", exponential_linear, doc="x for x > 0, else exp(x) - 1.")
     _unary("silu", lambda x: x * _sympy("sigmoid")(x), doc="x sigmoid(x), also called swish.")
-    _unary("gelu", lambda x: x * (1 + _sympy("erf")(x / _sympy("sqrt")(2))) / 2, doc="x times the normal distribution function of x.")
-    _unary("hard_tanh", lambda x: _piecewise((1, x >= 1), (-1, x <= -1), (x, True)), doc="x cut to [-1, 1]; its slope at the corners is 0.")
-    _unary("heaviside", lambda x: _piecewise((1, x > 0), (0, True)), partials=(_zero,), doc="Step: 1 for x > 0, else 0; its slope is 0.")
+    _unary(
+        "gelu",
+        lambda x: x * (1 + _sympy("erf")(x / _sympy("sqrt")(2))) / 2,
+        doc="x times the normal distribution function of x.",
+    )
+    _unary(
+        "hard_tanh",
+        lambda x: _piecewise((1, x >= 1), (-1, x <= -1), (x, True)),
+        doc="x cut to [-1, 1]; its slope at the corners is 0.",
+    )
+    _unary(
+        "heaviside",
+        lambda x: _piecewise((1, x > 0), (0, True)),
+        partials=(_zero,),
+        doc="Step: 1 for x > 0, else 0; its slope is 0.",
+    )
 
 
 _register_arithmetic()
@@ -215,7 +335,15 @@ _register_logic()
 _register_transcendental()
 _register_activations()
 
-_WHERE = Scalar(name="where", arity=3, body=lambda c, x, y: _piecewise((x, c), (y, True)), function="select", takes="any", partials=(_zero, None, None), standard=True)
+_WHERE = Scalar(
+    name="where",
+    arity=3,
+    body=lambda c, x, y: _piecewise((x, c), (y, True)),
+    function="select",
+    takes="any",
+    partials=(_zero, None, None),
+    standard=True,
+)
 registry.register(make_op(
     _WHERE, vjp=_select_vjp, jvp=_select_jvp, doc="a where the condition holds, else b.",
     samples=tuple(Sample(shapes=s, params={}, dtypes=("bool",)) for s in (((), (), ()), ((4,), (4,), (4,)), (("N", 1), (3,), ("N", 3)), ((), (2, 3), (1,)), ((0,), (1,), ())))))  # fmt: skip
@@ -235,12 +363,18 @@ def _cast_loops(types: Sequence[Type], kind: Type, params: Params) -> tuple[Loop
 
 def _cast_vjp(b: Any, app: Application, cotangent: Any) -> list[Any]:
     source = app.operands[0].dtype
-    return [b("cast", cotangent, dtype=source.long) if source.is_float and app.output.dtype.is_float else None]
+    return [
+        b("cast", cotangent, dtype=source.long) if source.is_float and app.output.dtype.is_float else None
+    ]
 
 
 def _cast_jvp(b: Any, app: Application, tangents: Sequence[Any]) -> Any:
     target = app.output.dtype
-    return b("cast", tangents[0], dtype=target.long) if target.is_float and app.operands[0].dtype.is_float else None
+    return (
+        b("cast", tangents[0], dtype=target.long)
+        if target.is_float and app.operands[0].dtype.is_float
+        else None
+    )
 
 
 def _same_batch(b: Any, app: Application, batched: Sequence[bool]) -> Any:
@@ -253,7 +387,9 @@ registry.register(Op(
     samples=tuple(Sample(shapes=(s,), params={"dtype": d}) for s in ((4,), ("N", 3)) for d in ("float32", "float64", "int32", "bool")),
     doc="The value in another dtype; floats are cut toward zero for integers."))  # fmt: skip
 
-_IDENTITY = Scalar(name="stop_gradient", arity=1, body=lambda x: x, takes="any", partials=(_zero,), standard=True)
+_IDENTITY = Scalar(
+    name="stop_gradient", arity=1, body=lambda x: x, takes="any", partials=(_zero,), standard=True
+)
 registry.register(make_op(_IDENTITY, doc="The value, with gradient 0.", vjp=lambda b, app, g: [None], jvp=lambda b, app, t: None,
                           samples=(Sample(shapes=((4,),), params={}), Sample(shapes=(("N", 3),), params={}))))  # fmt: skip
 
@@ -270,7 +406,9 @@ def _user_function(op: Op) -> Any:
         return apply(op.name, *operands)
 
     function.__name__ = function.__qualname__ = op.name
-    function.__doc__ = f"{op.doc} Elementwise with NumPy's broadcasting; raises ShapeError and DTypeError for misfits."
+    function.__doc__ = (
+        f"{op.doc} Elementwise with NumPy's broadcasting; raises ShapeError and DTypeError for misfits."
+    )
     return function
 
 
@@ -283,10 +421,16 @@ for _op in registry.ops():
 def where(condition: Any, a: Any, b: Any) -> Handle:
     """``a`` where ``condition`` holds, else ``b``, broadcast; the branch not taken never leaks into gradients."""
     graph = graph_of((condition, a, b), "where")
-    taken = meet("where", (a, b)) if isinstance(a, Handle) or isinstance(b, Handle) else _plain_branches(graph, a, b)
+    taken = (
+        meet("where", (a, b))
+        if isinstance(a, Handle) or isinstance(b, Handle)
+        else _plain_branches(graph, a, b)
+    )
     chosen = lift(graph, condition)
     if chosen.dtype is not DType.BOOL:
-        raise DTypeError(f"condition is {chosen.dtype}; compare it to get bool").located("where", graph.here().place)
+        raise DTypeError(f"condition is {chosen.dtype}; compare it to get bool").located(
+            "where", graph.here().place
+        )
     return graph.add("where", (chosen, *taken))
 
 
@@ -319,7 +463,11 @@ _general_pow = FUNCTIONS["pow"]
 @public
 def pow_(x: Any, y: Any) -> Handle:
     """``x ** y`` with broadcasting; squares, roots and reciprocals given as numbers get ops of their own."""
-    short = {2: "square", 1: "", 0.5: "sqrt", -1: "reciprocal"}.get(y) if isinstance(y, (int, float)) and not isinstance(y, bool) else None
+    short = (
+        {2: "square", 1: "", 0.5: "sqrt", -1: "reciprocal"}.get(y)
+        if isinstance(y, (int, float)) and not isinstance(y, bool)
+        else None
+    )
     if short is None:
         return _general_pow(x, y)
     return call(short, x) if short else x

@@ -86,7 +86,9 @@ def _no_delta(expr: Any) -> Any:
     import sympy
 
     zero = sympy.Integer(0)
-    plain = expr.replace(sympy.DiracDelta, lambda *_: zero).replace(lambda e: isinstance(e, sympy.Derivative), lambda _: zero)
+    plain = expr.replace(sympy.DiracDelta, lambda *_: zero).replace(
+        lambda e: isinstance(e, sympy.Derivative), lambda _: zero
+    )
     return plain.replace(lambda e: isinstance(e, sympy.Subs), lambda e: e.doit())
 
 
@@ -171,7 +173,9 @@ def _only_atom(body: Any) -> Any:
 
     def transcendental(e: Any) -> bool:
         if isinstance(e, sympy.Function):
-            return bool(e.free_symbols) and not isinstance(e, (sympy.Piecewise, sympy.Max, sympy.Min, sympy.Abs, sympy.sign))
+            return bool(e.free_symbols) and not isinstance(
+                e, (sympy.Piecewise, sympy.Max, sympy.Min, sympy.Abs, sympy.sign)
+            )
         return isinstance(e, sympy.Pow) and not e.exp.is_Integer and bool(e.free_symbols)
 
     atoms = [e for e in sympy.preorder_traversal(body) if transcendental(e)]
@@ -209,9 +213,7 @@ def _cost(expr: Any) -> float:
 
     cost = float(sympy.count_ops(expr))
     for e in sympy.preorder_traversal(expr):
-        if isinstance(e, sympy.Function) and not isinstance(e, (sympy.Piecewise, sympy.Abs, sympy.sign)):
-            cost += 20
-        elif isinstance(e, sympy.Pow) and not e.exp.is_Integer:
+        if (isinstance(e, sympy.Function) and not isinstance(e, (sympy.Piecewise, sympy.Abs, sympy.sign))) or (isinstance(e, sympy.Pow) and not e.exp.is_Integer):
             cost += 20
         elif isinstance(e, sympy.Pow) and e.exp.is_negative:
             cost += 3
@@ -310,7 +312,9 @@ class Translation:
     def _function(self, expr: Any) -> Expr:
         name = _FUNCTIONS.get(type(expr).__name__)
         if name is None:
-            raise ExpressionError(f"function {type(expr).__name__} has no kernel; use one of {', '.join(sorted(_FUNCTIONS))}")
+            raise ExpressionError(
+                f"function {type(expr).__name__} has no kernel; use one of {', '.join(sorted(_FUNCTIONS))}"
+            )
         if name == "heaviside":
             return self(_heaviside(expr))
         args = [self(a) for a in expr.args]
@@ -320,7 +324,9 @@ class Translation:
 
 
 def _is_negative(term: Any) -> bool:
-    return bool(term.could_extract_minus_sign() and (term.is_number or (term.is_Mul and term.args[0].is_number)))
+    return bool(
+        term.could_extract_minus_sign() and (term.is_number or (term.is_Mul and term.args[0].is_number))
+    )
 
 
 def _fold(name: str, args: list[Expr]) -> Expr:
@@ -359,4 +365,13 @@ def translate(body: Any, args: Sequence[Any], dtype: DType, sources: Sequence[in
 
 Body = Callable[..., Any]
 
-__all__ = ["Body", "Call", "differentiate", "functions", "output_symbol", "stable_form", "symbols", "translate"]
+__all__ = [
+    "Body",
+    "Call",
+    "differentiate",
+    "functions",
+    "output_symbol",
+    "stable_form",
+    "symbols",
+    "translate",
+]
