@@ -1,0 +1,90 @@
+"""The memory plan: no two temporaries alive together overlap, in plans drawn at random and in bound programs."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from random_dags import Case, dags, loss_of
+
+import graphc as gc
+from graphc.lower.memory import ALIGNMENT, Lifetime, MemoryPlan, lower_bound, plan_memory
+
+
+@st.composite
+def lifetimes(draw: st.DrawFn) -> list[Lifetime]:
+    spans = draw(st.lists(st.tuples(st.integers(1, 5000), st.integers(0, 30), st.integers(0, 12)), max_size=40))
+    return [Lifetime(k, size, first, first + length) for k, (size, first, length) in enumerate(spans)]
+
+
+def check(plan: MemoryPlan, lives: list[Lifetime]) -> None:
+    assert plan.offsets.keys() == {life.number for life in lives}
+    for a, b in itertools.combinations(lives, 2):
+        if a.first <= b.last and b.first <= a.last:
+            start_a, start_b = plan.offsets[a.number], plan.offsets[b.number]
+            assert start_a + a.size <= start_b or start_b + b.size <= start_a, (a, b)
+    for life in lives:
+        assert plan.offsets[life.number] % ALIGNMENT == 0
+        assert 0 <= plan.offsets[life.number] <= plan.peak - life.size
+    assert plan.bound <= plan.peak
+
+
+@given(lifetimes())
+def test_temporaries_alive_together_never_overlap(lives: list[Lifetime]) -> None:
+    check(plan_memory(lives), lives)
+
+
+@given(lifetimes())
+def test_the_lower_bound_is_the_most_that_is_alive_at_one_step(lives: list[Lifetime]) -> None:
+    padded = [-(-life.size // ALIGNMENT) * ALIGNMENT for life in lives]
+    steps = range(44)
+    alive = [sum(p for p, life in zip(padded, lives, strict=True) if life.first <= s <= life.last) for s in steps]
+    assert lower_bound(lives) == max(alive)
+
+
+def test_a_chain_needs_two_buffers() -> None:
+    chain = [Lifetime(k, 640, k, k + 1) for k in range(20)]
+    plan = plan_memory(chain)
+    assert plan.peak == plan.bound == 1280
+    assert str(plan) == "arena of 1280 bytes for 20 temporaries; lower bound 1280 bytes"
+
+
+def test_nothing_needs_nothing() -> None:
+    assert plan_memory([]) == MemoryPlan({}, 0, 0)
+
+
+@given(dags(dtype="float64"))
+def test_lifetimes_of_programs_cover_every_use(case: Case) -> None:
+    """What the schedule says of lifetimes holds for what its kernels read and write; the plan follows it."""
+    program = gc.compile({**case.outputs, "loss": loss_of(case)})
+    schedule = program.stages["schedule"]
+    sizes = program.stages["module"].steps  # argument blocks: storages by step
+    temporaries = {s.number: s for s in schedule.storages if s.kind == "temporary"}
+    written: set[int] = set()
+    for number, step in enumerate(sizes):
+        for kind, what in step.arguments:
+            if kind == "buffer" and what in temporaries:
+                storage = temporaries[what]
+                assert storage.first <= number <= storage.last
+                assert what in written or number == storage.first
+                written.add(what)
+    program(**{name: case.inputs[name] for name in program.inputs})
+    env = {str(d): n for x in case.differentiable for d, n in zip(x.shape, case.inputs[x.name].shape, strict=True)}
+    lives = program._tables.lifetimes(program._tables.cut(dict(env))[0])
+    check(plan_memory(lives), lives)
+
+
+def test_layers_in_a_row_share_memory() -> None:
+    """Fifty layers need the memory of a few: the peak is what the lower bound says."""
+    g = gc.Graph("deep")
+    x = h = g.input("x", ("N", 64))
+    for k in range(50):
+        h = gc.nn.Dense(64, activation="tanh", name=f"layer{k}")(h)
+    program = gc.compile({"y": h})
+    plan = program.plan.at(N=256)
+    assert plan.peak == plan.bound <= 3 * 256 * 64 * 4
+    array = np.random.default_rng(0).uniform(-1, 1, (256, 64)).astype("float32")
+    np.testing.assert_allclose(program(x=array)["y"], gc.interpret(h, x=array), rtol=2e-4, atol=2e-4)
+    assert x.name in program.inputs
