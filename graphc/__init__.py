@@ -24,6 +24,7 @@ from those above it:
     draw                        DOT, pictures                                             [Graphviz only here]
     program                     compile() and programs
     nn losses optim             layers, losses, optimisers
+    bench                       measurements in fresh processes
     cli                         the command line
 """
 

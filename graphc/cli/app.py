@@ -68,6 +68,17 @@ def cache(
         typer.echo(f"deleted {stored.delete(found)} of them")
 
 
+@app.command()
+def bench(
+    repeats: Annotated[int, typer.Option(min=1, help="Fresh processes for each figure.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Measure import, cold and warm start and the training step of small networks, in fresh processes."""
+    from graphc.cli.bench import run
+
+    run(Console(highlight=False), repeats, as_json=as_json)
+
+
 def _failure(text: str) -> typer.Exit:
     typer.echo(f"graphc: {text}", err=True)
     return typer.Exit(1)
