@@ -40,12 +40,12 @@ class Value:
 class Lookup:
     """Data used as indices below ``size`` by ``node``, ``count`` times.
 
-    ``input`` is the node of the input whose elements they are, to be checked before kernels run; None for computed
-    indices, which kernels keep within the size themselves.
+    ``held`` is the node of the input or constant whose elements they are, to be checked before kernels run; None for
+    computed indices, which kernels keep within the size themselves.
     """
 
     node: int
-    input: int | None
+    held: int | None
     size: Dim
     count: Dim
 
@@ -169,7 +169,7 @@ class _Expansion:
         count = product(loop.axes + loop.reduce)
 
         def inside(index: Sequence[Expr], shape: Shape) -> tuple[Expr, ...]:
-            kept = [self.within(at, rebuild(i, visit), d, count) for i, d in zip(index, shape, strict=True)]
+            kept = [self.within(at, i, rebuild(i, visit), seen, d, count) for i, d in zip(index, shape, strict=True)]
             return tuple(i for i, d in zip(kept, shape, strict=True) if d != 1)
 
         def visit(expr: Expr) -> Expr | None:
@@ -184,20 +184,29 @@ class _Expansion:
         target = tuple(fold(i) for i in inside(made.scatter, made.scatter_shape))
         return replace(made, scatter=target, scatter_shape=tuple(d for d in made.scatter_shape if d != 1))
 
-    def within(self, at: int, index: Expr, size: Dim, count: Dim) -> Expr:
+    def within(self, at: int, declared: Expr, index: Expr, seen: Sequence[tuple[int, Shape]], size: Dim, count: Dim) -> Expr:
         """``index`` kept inside ``size`` where it is computed data, so that no kernel leaves its memory.
 
-        Indices that are elements of inputs are checked before a kernel runs, and stay as they are.
+        Indices that are elements of inputs and constants are checked before a kernel runs, and stay as they are.
         """
-        if not any(isinstance(e, Load) for e in walk(index)):
+        if not any(isinstance(e, Load) for e in walk(declared)):
             return index
-        held = self.values[self.root(load.source)] if (load := looked_up(index)) is not None else None
-        if held is not None and held.kind == "input":
-            self.lookups[Lookup(at, held.node, size, count)] = None
+        held = self.holder(declared, index, seen)
+        self.lookups[Lookup(at, held, size, count)] = None
+        if held is not None:
             return index
-        self.lookups[Lookup(at, None, size, count)] = None
         last = call("sub", Extent(size), Const(1, DType.I64))
         return call("maximum", call("minimum", index, last), Const(0, DType.I64))
+
+    def holder(self, declared: Expr, index: Expr, seen: Sequence[tuple[int, Shape]]) -> int | None:
+        """The node of the input or constant of which ``index`` is an element; None if it is computed."""
+        load, first = looked_up(index), looked_up(declared)
+        if load is None and first is None:
+            return None
+        # A constant of one element has been read as a literal already, so that only the declaration shows it.
+        number = load.source if load is not None else seen[first.source][0]  # pyright: ignore[reportOptionalMemberAccess]
+        value = self.values[self.root(number)]
+        return value.node if value.kind == "const" or (value.kind == "input" and load is not None) else None
 
     def root(self, number: int) -> int:
         while self.values[number].kind == "view":

@@ -11,6 +11,7 @@ import numpy as np
 
 from graphc.binding import check_indices
 from graphc.codegen.binding import Bound
+from graphc.errors import InputError
 from graphc.types import Dim, Type
 
 Array = np.ndarray[Any, Any]
@@ -36,7 +37,8 @@ def address_of(array: Array) -> int:
 class IndexCheck:
     """An input used as indices: every element must be within ``[-size, size)``.
 
-    Computed indices have no ``name``: kernels keep them within the size, which must not be 0 unless ``count`` is.
+    Without a ``name`` it is a constant, from ``low`` to ``high``, or computed (0 to 0): kernels keep computed indices within
+    the size, which must not be 0 unless ``count`` is.
     """
 
     name: str
@@ -44,6 +46,17 @@ class IndexCheck:
     count: Dim
     where: str
     place: str
+    low: int = 0
+    high: int = 0
+
+    def fits(self, size: int) -> bool:
+        return -size <= self.low and self.high < size
+
+    def require(self, size: int) -> None:
+        """Raise ``InputError`` when a constant or computed index is out of range."""
+        if not self.fits(size):
+            wrong = self.high if self.high >= size else self.low
+            raise InputError(f"index {wrong} is out of range for size {size}; give larger inputs or other indices").located(self.where, self.place)
 
     def __call__(self, indices: Array, size: int) -> None:
         """Raise ``InputError`` for the first index out of range. As unsigned numbers, negative indices are large too."""

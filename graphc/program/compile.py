@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from graphc.codegen.module import emit
 from graphc.errors import CompileError, GraphError, InputError
 from graphc.graph import Cone, Graph, Handle, check_update
 from graphc.lower.fuse import fuse
-from graphc.lower.nests import NestProgram, expand
+from graphc.lower.nests import Lookup, NestProgram, expand
 from graphc.lower.schedule import schedule
 from graphc.passes import DEFAULT, pipeline, run
 from graphc.program.calling import IndexCheck
@@ -113,15 +114,32 @@ def _one_graph(values: Sequence[Any]) -> Graph:
 
 
 def index_checks(program: NestProgram) -> Iterator[IndexCheck]:
-    """Data read as indices: inputs and the sizes they must stay below, and computed indices, whose size must not be 0."""
-    seen: set[tuple[str, Dim]] = set()
+    """Data read as indices: inputs by name, constants by their range, computed ones by none.
+
+    Raises ``InputError`` for a constant outside a size that is known.
+    """
+    seen: set[tuple[str, int, int, Dim]] = set()
     for found in program.lookups:
-        name = "" if found.input is None else str(program.graph.nodes[found.input].param["name"])
-        if (name, found.size) in seen or (not name and isinstance(found.size, int) and found.size):
-            continue
-        seen.add((name, found.size))
-        handle = program.graph.handle(found.node)
-        yield IndexCheck(name, found.size, found.count, handle.label, handle.place)
+        check = _index_check(program.graph, found)
+        key = (check.name, check.low, check.high, check.size)
+        if key not in seen and (check.name or not isinstance(check.size, int) or not check.fits(check.size)):
+            seen.add(key)
+            yield check
+
+
+def _index_check(graph: Graph, found: Lookup) -> IndexCheck:
+    handle = graph.handle(found.node)
+    held = None if found.held is None else graph.nodes[found.held]
+    made = IndexCheck("", found.size, found.count, handle.label, handle.place)
+    if held is None:
+        return made
+    if not held.is_const:
+        return replace(made, name=str(held.param["name"]))
+    values = held.param["value"].array
+    check = replace(made, low=int(values.min(initial=0)), high=int(values.max(initial=-1)))
+    if isinstance(found.size, int) and found.count != 0:
+        check.require(found.size)
+    return check
 
 
 __all__ = ["CompileError", "InputError", "compile", "declare"]

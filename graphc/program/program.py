@@ -124,8 +124,8 @@ class Program:
 
     def _check_indexed(self, sizes: Mapping[str, int]) -> None:
         for check in self._index_checks:
-            if not check.name and dim_evaluate(check.size, sizes) == 0 != dim_evaluate(check.count, sizes):
-                raise InputError("an index is out of range for size 0; give inputs that are not empty").located(check.where, check.place)
+            if not check.name and dim_evaluate(check.count, sizes):
+                check.require(dim_evaluate(check.size, sizes))
 
     def _taken(self, name: str, kind: Type, sizes: Mapping[str, int]) -> Taken:
         shape = tuple(dim_evaluate(d, sizes) for d in kind.shape)
