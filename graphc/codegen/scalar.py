@@ -133,7 +133,8 @@ class Writer:
 def _sign(args: list[str], dtype: DType) -> str:
     x = args[0]
     one, minus, zero = constant(1, dtype), constant(-1, dtype), constant(0, dtype)
-    return f"select({x} > {zero}, {one}, select({x} < {zero}, {minus}, {x} * {zero}))"
+    rest = f"{x} * {zero}" if dtype.is_float else zero  # a float's NaN stays
+    return f"select({x} > {zero}, {one}, select({x} < {zero}, {minus}, {rest}))"
 
 
 _SPECIAL: Mapping[str, Callable[[list[str], DType], str]] = {

@@ -126,17 +126,19 @@ def _axis_infer(checks: Checks, types: Sequence[Type], params: Params) -> Type:
 
 
 def _shifted(x: Any, axis: int) -> Any:
-    return x - np.max(x, axis=axis, keepdims=True, initial=-np.inf).astype(x.dtype)
+    """``x`` less the shift of ``_shift``: a row with inf is NaN where it is inf, and elsewhere what is left of it, 0."""
+    top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
+    return x - np.where(np.isfinite(top), top, 0).astype(x.dtype)
 
 
 def _softmax_reference(operands: Sequence[Any], params: Params, kind: Type) -> Any:
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         grown = np.exp(_shifted(operands[0], params["axis"]))
         return grown / np.sum(grown, axis=params["axis"], keepdims=True)
 
 
 def _log_softmax_reference(operands: Sequence[Any], params: Params, kind: Type) -> Any:
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         shifted = _shifted(operands[0], params["axis"])
         return shifted - np.log(np.sum(np.exp(shifted), axis=params["axis"], keepdims=True))
 

@@ -1,0 +1,26 @@
+"""Corners of single ops that compiled programs once got wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from program_cases import check
+
+import graphc as gc
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+def test_sign_of_integers(dtype: str) -> None:
+    g = gc.Graph()
+    x = g.input("x", (5,), dtype)
+    program = check(
+        {"y": gc.sign(x)}, {"x": np.array([-7, 0, 3, np.iinfo(dtype).min, np.iinfo(dtype).max], dtype)}
+    )
+    assert program(x=np.array([-7, 0, 3, -1, 1], dtype))["y"].tolist() == [-1, 0, 1, -1, 1]
+
+
+def test_rows_of_infinities_through_softmax() -> None:
+    g = gc.Graph()
+    x = g.input("x", (4, 3))
+    rows = np.array([[-np.inf] * 3, [np.inf, 1, 2], [np.nan, 1, 2], [3e38, 3e38, -3e38]], "float32")
+    check({"p": gc.softmax(x), "log": gc.log_softmax(x), "lse": gc.logsumexp(x, axis=1)}, {"x": rows})
