@@ -52,7 +52,8 @@ def compile(  # noqa: A001 - the field's own term
     array([14.], dtype=float32)
     """
     mode = mode or ("train" if updates else "eval")
-    declared = declare(outputs, updates or {}, mode)
+    declared = declare(outputs, updates, mode)
+    store = store_of(params, declared.graph)
     passes = [p for p in DEFAULT if stabilise or p is not stabilise_pass]
     result = run(declared, pipeline(mode, passes), verify=verify)
     nests = expand(result.cone)
@@ -68,22 +69,29 @@ def compile(  # noqa: A001 - the field's own term
     stages |= {"nests": nests, "schedule": steps, "module": module}
     inputs = tuple(declared.graph.handle(at) for at in _inputs(declared))
     shown = Stages(inputs, stages, tuple(applied for _, applied in result.applied))
-    return Program(shown, result.cone, steps, module, store_of(params), list(index_checks(split)))
+    return Program(shown, result.cone, steps, module, store, list(index_checks(split)))
 
 
-def declare(outputs: Any, updates: Mapping[Handle, Handle], mode: str) -> Cone:
+def declare(outputs: Any, updates: Any, mode: str) -> Cone:
     """The cone that a call of ``compile`` asks for."""
-    named = {"out": outputs} if isinstance(outputs, Handle) else dict(outputs or {})
+    named = {"out": outputs} if isinstance(outputs, Handle) else _mapping(outputs, "outputs")
+    updates = _mapping(updates, "updates")
     graph = _one_graph([*named.values(), *updates, *updates.values()])
     for target, value in updates.items():
         if target.node.op not in ("param", "state"):
-            raise GraphError("only parameters and states can be updated").located(target.label, target.place)
+            raise GraphError("it cannot be updated; give parameters and states").located(target.label, target.place)
         check_update(target, value)
     found = {target.id: value.id for target, value in updates.items()}
     cone = Cone(graph, {str(name): node.id for name, node in named.items()}, found)
     if mode != "train":
         return cone
     return Cone(graph, cone.outputs, {**_attached(graph, cone), **found})
+
+
+def _mapping(given: Any, what: str) -> dict[Any, Any]:
+    if given is not None and not isinstance(given, Mapping):
+        raise GraphError(f"{what} {given!r} are no mapping; give nodes by name, such as {{'y': y}}, and updates by parameter")
+    return dict(given or {})  # pyright: ignore[reportUnknownArgumentType]
 
 
 def _attached(graph: Graph, cone: Cone) -> dict[int, int]:

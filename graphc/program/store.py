@@ -73,7 +73,7 @@ class Parameters(MutableMapping[str, Array]):
             memory[...] = given
 
     def __delitem__(self, name: str) -> None:
-        raise InputError(f"{name!r} cannot be removed: kernels read it")
+        raise InputError("it cannot be removed, kernels read it; assign to it instead").located(f"parameter {name!r}")
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)
@@ -85,13 +85,19 @@ class Parameters(MutableMapping[str, Array]):
         return "{" + ", ".join(f"{name!r}: {kind}" for name, kind in self.names.items()) + "}"
 
 
-def store_of(params: Any) -> Store:
-    """The store to use: shared when ``params`` are another program's, new, or filled with copies of a plain mapping."""
+def store_of(params: Any, graph: Graph) -> Store:
+    """The store to use: shared when ``params`` are another program's, new, or filled with copies of a plain mapping.
+
+    Raises ``InputError`` for what is no mapping and for names that ``graph`` does not know.
+    """
     if isinstance(params, Parameters):
         return params.store
     store = Store()
     if params is not None and not isinstance(params, Mapping):
-        raise InputError(f"params is a {type(params).__name__}; give another program's .params or a mapping of names to arrays")
+        raise InputError(f"params {params!r} are no mapping; give another program's .params or arrays by name")
+    known = {h.name: h for kind in ("param", "state") for h in graph.leaves(kind)}
     for name, value in (params or {}).items():  # pyright: ignore[reportUnknownVariableType]
-        store.adopt(str(name), "param", np.asarray(value))  # pyright: ignore[reportUnknownArgumentType]
+        if name not in known:
+            raise InputError(f"graph {graph.name!r} has no such parameter; give some of {', '.join(known) or 'none'}").located(f"parameter {name!r}")
+        store.adopt(str(name), known[name].node.op, np.asarray(value))  # pyright: ignore[reportUnknownArgumentType]
     return store
