@@ -56,7 +56,8 @@ __version__ = "0.1.0"
 # Name -> module that is loaded when the name is first used.
 _LAZY = {
     "from_networkx": "graphc.declare", "grad": "graphc.diff.reverse", "vjp": "graphc.diff.reverse",
-    "jvp": "graphc.diff.forward", "hvp": "graphc.diff.higher", "jacobian": "graphc.diff.higher", "hessian": "graphc.diff.higher",
+    "jvp": "graphc.diff.forward", "hvp": "graphc.diff.higher", "jacobian": "graphc.diff.higher",
+    "hessian": "graphc.diff.higher",
     "check_gradients": "graphc.diff.checking", "compile": "graphc.program", "Program": "graphc.program",
     "elementwise": "graphc.ops.elementwise",
 }  # fmt: skip
@@ -81,6 +82,7 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
-    "DType", "Graph", "GraphcError", "Handle", "Program", "check", "check_gradients", "compile", "draw", "elementwise", "errors", "from_networkx",
-    "grad", "hessian", "hvp", "init", "interpret", "jacobian", "jvp", "losses", "nn", "ops", "optim", "parse", "vjp",
+    "DType", "Graph", "GraphcError", "Handle", "Program", "check", "check_gradients", "compile", "draw",
+    "elementwise", "errors", "from_networkx", "grad",
+    "hessian", "hvp", "init", "interpret", "jacobian", "jvp", "losses", "nn", "ops", "optim", "parse", "vjp",
 ]  # fmt: skip

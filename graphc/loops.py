@@ -96,8 +96,8 @@ class Function:
 
 
 def _sigmoid(x: Any) -> Any:
-    small = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1 / (1 + small), small / (1 + small)).astype(x.dtype)
+    small: np.ndarray[Any, Any] = np.exp(-np.abs(x))
+    return np.where(x >= 0, np.ones_like(small), small) / (1 + small)
 
 
 def _softplus(x: Any) -> Any:
@@ -110,30 +110,40 @@ def _through_float64(scalar: Callable[[float], float]) -> Callable[[Any], Any]:
 
 
 def _select(condition: Any, a: Any, b: Any) -> Any:
-    return np.where(condition, a, b)
+    return np.where(condition, a, b)  # pyright: ignore[reportUnknownVariableType]
+
+
+def _rsqrt(x: Any) -> Any:
+    return (1 / np.sqrt(x)).astype(x.dtype)
+
+
+def _same(x: Any) -> Any:
+    return x
 
 
 def _table() -> dict[str, Function]:
     f = Function
     infix = [
-        f("add", np.add, 1, "+"), f("sub", np.subtract, 1, "-"), f("mul", np.multiply, 1, "*"), f("div", np.true_divide, 4, "/"),
-        f("floordiv", np.floor_divide, 8, "//"), f("mod", np.mod, 8, "%"),
+        f("add", np.add, 1, "+"), f("sub", np.subtract, 1, "-"), f("mul", np.multiply, 1, "*"),
+        f("div", np.true_divide, 4, "/"), f("floordiv", np.floor_divide, 8, "//"), f("mod", np.mod, 8, "%"),
         f("lt", np.less, 1, "<", "bool"), f("le", np.less_equal, 1, "<=", "bool"), f("gt", np.greater, 1, ">", "bool"),
-        f("ge", np.greater_equal, 1, ">=", "bool"), f("eq", np.equal, 1, "==", "bool"), f("ne", np.not_equal, 1, "!=", "bool"),
-        f("and", np.logical_and, 1, "&", "bool"), f("or", np.logical_or, 1, "|", "bool"), f("xor", np.logical_xor, 1, "^", "bool"),
+        f("ge", np.greater_equal, 1, ">=", "bool"), f("eq", np.equal, 1, "==", "bool"),
+        f("ne", np.not_equal, 1, "!=", "bool"), f("and", np.logical_and, 1, "&", "bool"),
+        f("or", np.logical_or, 1, "|", "bool"), f("xor", np.logical_xor, 1, "^", "bool"),
     ]  # fmt: skip
     named = [
         f("neg", np.negative), f("abs", np.abs), f("sign", np.sign, 2), f("not", np.logical_not, 1, "", "bool"),
         f("maximum", np.maximum), f("minimum", np.minimum), f("select", _select),
-        f("guard", _select), f("cast", lambda x: x, 1),
+        f("guard", _select), f("cast", _same, 1),
         f("floor", np.floor), f("ceil", np.ceil), f("rint", np.rint), f("trunc", np.trunc),
-        f("isnan", np.isnan, 1, "", "bool"), f("isinf", np.isinf, 1, "", "bool"), f("isfinite", np.isfinite, 1, "", "bool"),
-        f("sqrt", np.sqrt, 6), f("rsqrt", lambda x: (1 / np.sqrt(x)).astype(x.dtype), 8),
-        f("exp", np.exp, 12), f("expm1", np.expm1, 16), f("log", np.log, 14), f("log1p", np.log1p, 16), f("log2", np.log2, 14),
-        f("tanh", np.tanh, 18), f("sigmoid", _sigmoid, 18), f("softplus", _softplus, 28),
+        f("isnan", np.isnan, 1, "", "bool"), f("isinf", np.isinf, 1, "", "bool"),
+        f("isfinite", np.isfinite, 1, "", "bool"), f("sqrt", np.sqrt, 6), f("rsqrt", _rsqrt, 8),
+        f("exp", np.exp, 12), f("expm1", np.expm1, 16), f("log", np.log, 14), f("log1p", np.log1p, 16),
+        f("log2", np.log2, 14), f("tanh", np.tanh, 18), f("sigmoid", _sigmoid, 18), f("softplus", _softplus, 28),
         f("erf", _through_float64(math.erf), 24), f("erfc", _through_float64(math.erfc), 40),
-        f("sin", np.sin, 30), f("cos", np.cos, 30), f("tan", np.tan, 40), f("asin", np.arcsin, 40), f("acos", np.arccos, 40),
-        f("atan", np.arctan, 40), f("atan2", np.arctan2, 50), f("sinh", np.sinh, 40), f("cosh", np.cosh, 40),
+        f("sin", np.sin, 30), f("cos", np.cos, 30), f("tan", np.tan, 40), f("asin", np.arcsin, 40),
+        f("acos", np.arccos, 40), f("atan", np.arctan, 40),
+        f("atan2", np.arctan2, 50), f("sinh", np.sinh, 40), f("cosh", np.cosh, 40),
         f("asinh", np.arcsinh, 50), f("acosh", np.arccosh, 50), f("atanh", np.arctanh, 50), f("pow", np.power, 60),
     ]  # fmt: skip
     return {function.name: function for function in infix + named}

@@ -48,7 +48,7 @@ class Application:
 class Sample:
     """One case on which an op is tested: operand shapes (symbols are bound by the test), parameters, value range."""
 
-    shapes: tuple[tuple[Dim, ...], ...]
+    shapes: tuple[tuple[Dim | str, ...], ...]
     params: Params
     low: float = -2.0
     high: float = 2.0

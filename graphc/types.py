@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -155,7 +155,7 @@ class Equation:
 class Checks:
     """Collects, while a type is inferred, the equations that only a call can decide."""
 
-    equations: list[Equation] = field(default_factory=list)
+    equations: list[Equation] = field(default_factory=list[Equation])
 
     def equal(self, left: Dim, right: Dim, what: str) -> Dim:
         """Require ``left == right``; raise ``ShapeError`` when that is known to be false."""
@@ -205,8 +205,8 @@ def as_shape(spec: Any) -> Shape:
     >>> as_shape(("N", 3)) == (as_dim("N"), 3)
     True
     """
-    dims = spec if isinstance(spec, (tuple, list)) else (spec,)
-    shape = tuple(as_dim(d) for d in dims)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    dims = cast("Sequence[Any]", spec) if isinstance(spec, (tuple, list)) else (spec,)
+    shape = tuple(as_dim(d) for d in dims)
     for dim in shape:
         if isinstance(dim, int) and dim < 0:
             raise ShapeError(f"size {dim} in shape {shape_text(shape)} is negative; sizes are at least 0")
@@ -240,5 +240,6 @@ def require_float(dtype: DType, op: str) -> None:
 
 __all__ = [
     "Checks", "DType", "Dim", "Equation", "Shape", "Type", "as_dim", "as_shape", "definitely_equal",
-    "known_nonnegative", "normalise_axes", "normalise_axis", "product", "promote", "require_float", "shape_text", "weak",
+    "known_nonnegative", "normalise_axes", "normalise_axis", "product", "promote", "require_float", "shape_text",
+    "weak",
 ]  # fmt: skip

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -37,7 +37,7 @@ class _Sealed(dict[Any, Any]):
     __setitem__ = __delitem__ = pop = popitem = clear = setdefault = __ior__ = _refuse  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
 
 
-class _Dag(networkx.MultiDiGraph):
+class _Dag(networkx.MultiDiGraph):  # pyright: ignore[reportMissingTypeArgument]  # generic in its stubs only
     node_attr_dict_factory = _Sealed
     edge_attr_dict_factory = _Sealed
     graph_attr_dict_factory = _Sealed
@@ -130,21 +130,24 @@ class Graph:
         self._named[name] = handle.id
         return handle
 
+    def _full_name(self, name: Any) -> Any:
+        """``name`` behind the layer's; what is no text is left for ``_leaf`` to refuse."""
+        if not isinstance(name, str):
+            return name
+        return "/".join(filter(None, (self._context.layer, name))).replace("/", ".")
+
     def _stored(self, op: str, name: str, shape: Any, dtype: Any, init: Any) -> Handle:
-        full = (
-            "/".join(filter(None, (self._context.layer, name))).replace("/", ".")
-            if isinstance(name, str)
-            else name
-        )  # pyright: ignore[reportUnnecessaryIsInstance]
+        full = self._full_name(name)
         shape = _shape_of(init) if shape is None else shape
         handle = self._leaf(op, full, shape, dtype)
         if not all(isinstance(d, int) for d in handle.shape):
             raise ShapeError(f"shape {shape_text(handle.shape)} has a symbolic size; give ints").located(
                 f"{op} {full!r}", self.here().place
             )
-        if isinstance(init, (np.ndarray, list, tuple)) and np.shape(init) != handle.shape:
+        given = np.shape(init) if isinstance(init, (np.ndarray, list, tuple)) else handle.shape  # pyright: ignore[reportUnknownArgumentType]
+        if given != handle.shape:
             raise ShapeError(
-                f"init has shape {np.shape(init)} and the declaration {shape_text(handle.shape)}; make them equal"
+                f"init has shape {given} and the declaration {shape_text(handle.shape)}; make them equal"
             ).located(f"{op} {full!r}", self.here().place)
         self.initial[handle.id] = init
         return handle
@@ -223,26 +226,26 @@ class Graph:
     # ---------------------------------------------------------------------------------- who declared what
 
     @contextmanager
-    def scope(self, layer: str) -> Iterator[None]:
+    def scope(self, layer: str) -> Generator[None]:
         """Name the layer of the nodes declared inside; scopes nest as ``outer/inner``."""
         with self._within(replace(self._context, layer="/".join(filter(None, (self._context.layer, layer))))):
             yield
 
     @contextmanager
-    def role(self, role: str) -> Iterator[None]:
+    def role(self, role: str) -> Generator[None]:
         """Say whether the nodes built inside belong to ``forward``, ``backward`` or ``update``."""
         with self._within(replace(self._context, role=role)):
             yield
 
     @contextmanager
-    def on_behalf_of(self, origins: Sequence[Origin]) -> Iterator[None]:
+    def on_behalf_of(self, origins: Sequence[Origin]) -> Generator[None]:
         """Build nodes in the name of the declaration that they were derived from."""
         first = origins[0] if origins else self._context
         with self._within(replace(first, role=self._context.role)):
             yield
 
     @contextmanager
-    def _within(self, context: Origin) -> Iterator[None]:
+    def _within(self, context: Origin) -> Generator[None]:
         before, self._context = self._context, context
         try:
             yield
@@ -328,7 +331,8 @@ def check_update(target: Handle, value: Handle) -> None:
     """Raise ``ShapeError`` or ``DTypeError`` when ``value`` cannot replace ``target`` in place."""
     if value.shape != target.shape:
         raise ShapeError(
-            f"update has shape {shape_text(value.shape)} and the value it replaces {shape_text(target.shape)}; make them equal"
+            f"update has shape {shape_text(value.shape)} and the value it replaces "
+            f"{shape_text(target.shape)}; make them equal"
         ).located(target.label, target.place)
     if value.dtype is not target.dtype:
         raise DTypeError(

@@ -309,7 +309,7 @@ def meet(op: str, values: Sequence[Any], *, floating: bool = False) -> list[Hand
     """``values`` as nodes of one dtype by promotion, casts inserted; ``floating`` lifts integers to float32."""
     graph = graph_of(values, op)
     strong = [
-        v.dtype if isinstance(v, Handle) else DType.of(v.dtype)
+        v.dtype if isinstance(v, Handle) else DType.of(v.dtype)  # pyright: ignore[reportUnknownMemberType]
         for v in values
         if isinstance(v, (Handle, np.ndarray, np.generic))
     ]

@@ -73,7 +73,7 @@ class Node:
 
 
 def key_of(op: str, operands: tuple[int, ...], params: tuple[tuple[str, Any], ...], dtype: DType) -> Hashable:
-    """What makes two nodes one: op, operands, dtype and parameters by type and bits (0.0 is not -0.0, 1 is not True)."""
+    """What makes two nodes one: op, operands, dtype, parameters by type and bits (0.0 is not -0.0, 1 is not True)."""
     return (op, operands, dtype, tuple((name, _bits(value)) for name, value in params))
 
 

@@ -1,16 +1,17 @@
 """The ops, one module a family; importing this package registers them all.
 
-In the order of flow: ``symbolic`` (SymPy bodies), ``elementwise`` and ``functions`` (what has one
-body), ``rules`` (what the others share); ``reduce``, ``extremum``, ``product``, ``softmax``,
+In the order of flow: ``symbolic`` (SymPy bodies), ``elementwise``, ``bodies`` and ``functions`` (what
+has one body), ``casting``, ``rules`` (what the others share); ``reduce``, ``extremum``, ``product``, ``softmax``,
 ``contract``, ``layout``, ``slicing``, ``index``, ``counting`` (the families); ``statistics``,
 ``einsum``, ``shaping``, ``gathering``, ``getitem`` (functions for users over them).
 """
 
-from graphc.ops import functions  # noqa: I001 - the order of flow
+from graphc.ops import functions, casting  # noqa: I001 - the order of flow
 from graphc.ops import reduce, extremum, product, softmax, contract, layout, slicing, index, counting
 from graphc.ops import statistics, einsum, shaping, gathering, getitem
 
 __all__ = [
+    "casting",
     "contract",
     "counting",
     "einsum",

@@ -1,11 +1,14 @@
 """Elementwise ops: one SymPy body each; shape rule, derivative, kernel, reference and label follow from it."""
 
+# SymPy carries no types.
+# pyright: basic
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -166,9 +169,9 @@ def local_derivative(b: Any, app: Application, position: int) -> Handle | float:
 
 def scaled(b: Any, value: Any, factor: Handle | float) -> Any:
     """``value * factor``, with factors 0, 1 and -1 taken as what they are; None stands for zero."""
-    if value is None or (isinstance(factor, float) and factor == 0):
+    if value is None or (isinstance(factor, (int, float)) and factor == 0):
         return None
-    if not isinstance(factor, float):
+    if not isinstance(factor, (int, float)):
         return b("mul", value, factor)
     if factor == 1:
         return value
@@ -221,7 +224,7 @@ def make_op(scalar: Scalar, **rules: Any) -> Op:
     def reference(operands: Sequence[Any], params: Params, kind: Type) -> Any:
         working = DType.of(operands[-1].dtype)
         value = evaluate(scalar.expr(working), operands)
-        return np.broadcast_to(np.asarray(value, dtype=kind.dtype.numpy), kind.shape)
+        return np.broadcast_to(np.asarray(value, dtype=kind.dtype.numpy), cast("tuple[int, ...]", kind.shape))
 
     def loops(types: Sequence[Type], kind: Type, params: Params) -> tuple[Loop, ...]:
         loads = [broadcast_load(k, t.dtype, t.shape, kind.rank) for k, t in enumerate(types)]
@@ -229,9 +232,9 @@ def make_op(scalar: Scalar, **rules: Any) -> Op:
             Loop(axes=kind.shape, expr=substitute(scalar.expr(types[-1].dtype), loads), dtype=kind.dtype),
         )
 
-    base = {
-        "name": scalar.name, "infer": infer, "reference": reference, "loops": loops, "vjp": vjp, "jvp": jvp, "batch": batch,
-        "label": lambda texts, params: label(scalar, texts), "scalar": scalar, "doc": rules.pop("doc", ""),
+    base: dict[str, Any] = {
+        "name": scalar.name, "infer": infer, "reference": reference, "loops": loops, "vjp": vjp, "jvp": jvp,
+        "batch": batch, "label": lambda texts, _: label(scalar, texts), "scalar": scalar,
     }  # fmt: skip
     return Op(**{**base, **rules})
 

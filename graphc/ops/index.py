@@ -321,7 +321,8 @@ def _put_loops(types: Sequence[Type], kind: Type, params: Params) -> tuple[Loop,
 
 def _put_one(types: Sequence[Type], kind: Type, params: Params) -> Loop:
     """One update a row needs no scattering: the element is the update where its index is the place, else 0."""
-    here, axis = identity(kind.rank), params["axis"]
+    axis: int = params["axis"]
+    here = identity(kind.rank)
     first = _axis_of(here, axis, (Const(0, DType.I64),))
     chosen = fn("eq", _looked_up(1, first, types[1], params["size"]), here[axis])
     expr = fn("select", chosen, Load(0, first, kind.dtype), Const(0, kind.dtype))

@@ -33,7 +33,7 @@ def _key() -> str:
 def _records() -> dict[str, Any]:
     body = disk.read(_KIND, _key())
     try:
-        found = json.loads(body) if body else {}
+        found: Any = json.loads(body) if body else {}
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}  # pyright: ignore[reportUnknownVariableType]

@@ -126,7 +126,7 @@ def _axis_infer(checks: Checks, types: Sequence[Type], params: Params) -> Type:
 
 
 def _shifted(x: Any, axis: int) -> Any:
-    """``x`` less the shift of ``_shift``: a row with inf is NaN where it is inf, and elsewhere what is left of it, 0."""
+    """``x`` less the shift of ``_shift``: a row with inf is NaN where it is inf, else what is left of it, 0."""
     top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
     return x - np.where(np.isfinite(top), top, 0).astype(x.dtype)
 

@@ -207,17 +207,25 @@ def _tidy(expr: Any) -> Any:
     return expr
 
 
+def _is_transcendental(e: Any) -> bool:
+    import sympy
+
+    if isinstance(e, sympy.Pow):
+        return not e.exp.is_Integer
+    return isinstance(e, sympy.Function) and not isinstance(e, (sympy.Piecewise, sympy.Abs, sympy.sign))
+
+
 def _cost(expr: Any) -> float:
     """Operations of a derivative, a transcendental one counting twenty; the output is preferred to an operand."""
     import sympy
 
     cost = float(sympy.count_ops(expr))
     for e in sympy.preorder_traversal(expr):
-        if (isinstance(e, sympy.Function) and not isinstance(e, (sympy.Piecewise, sympy.Abs, sympy.sign))) or (isinstance(e, sympy.Pow) and not e.exp.is_Integer):
+        if _is_transcendental(e):
             cost += 20
         elif isinstance(e, sympy.Pow) and e.exp.is_negative:
             cost += 3
-        elif e.is_Symbol and e.name != "out":
+        elif isinstance(e, sympy.Symbol) and e.name != "out":
             cost += 0.1
     return cost
 
@@ -345,13 +353,15 @@ def _heaviside(expr: Any) -> Any:
 
 # SymPy's class name -> function of the loop language.
 _FUNCTIONS: dict[str, str] = {
-    "exp": "exp", "log": "log", "sin": "sin", "cos": "cos", "tan": "tan", "asin": "asin", "acos": "acos", "atan": "atan",
-    "atan2": "atan2", "sinh": "sinh", "cosh": "cosh", "tanh": "tanh", "asinh": "asinh", "acosh": "acosh", "atanh": "atanh",
-    "erf": "erf", "erfc": "erfc", "Abs": "abs", "sign": "sign", "floor": "floor", "ceiling": "ceil", "Max": "maximum",
-    "Min": "minimum", "Mod": "mod", "expm1": "expm1", "log1p": "log1p", "log2": "log2", "sigmoid": "sigmoid",
+    "exp": "exp", "log": "log", "sin": "sin", "cos": "cos", "tan": "tan", "asin": "asin", "acos": "acos",
+    "atan": "atan", "atan2": "atan2", "sinh": "sinh", "cosh": "cosh", "tanh": "tanh", "asinh": "asinh",
+    "acosh": "acosh", "atanh": "atanh", "erf": "erf", "erfc": "erfc",
+    "Abs": "abs", "sign": "sign", "floor": "floor", "ceiling": "ceil",
+    "Max": "maximum", "Min": "minimum", "Mod": "mod", "expm1": "expm1", "log1p": "log1p", "log2": "log2",
+    "sigmoid": "sigmoid",
     "softplus": "softplus", "Heaviside": "heaviside", "StrictGreaterThan": "gt", "GreaterThan": "ge",
-    "StrictLessThan": "lt", "LessThan": "le", "Equality": "eq", "Unequality": "ne", "And": "and", "Or": "or", "Xor": "xor",
-    "Not": "not",
+    "StrictLessThan": "lt", "LessThan": "le", "Equality": "eq", "Unequality": "ne", "And": "and", "Or": "or",
+    "Xor": "xor", "Not": "not",
 }  # fmt: skip
 
 
