@@ -80,7 +80,7 @@ def _check_pair(target: Any, gradient: Any, optimiser: str) -> None:
         problem = f"{target.label} is no parameter; only parameters and states are updated"
         raise GraphError(problem).located(optimiser, target.place)
     if not isinstance(gradient, Handle):
-        raise GraphError(f"gradient {gradient!r} of {target.label} is no node").located(
+        raise GraphError(f"gradient {gradient!r} of {target.label} is no node; give gc.grad(loss)").located(
             optimiser, target.place
         )
     check_update(target, gradient)

@@ -15,7 +15,7 @@ import numpy as np
 from graphc import registry
 from graphc.errors import DTypeError, GraphcError, GraphError, ShapeError
 from graphc.graph.node import LEAVES, Constant, Node, Origin, key_of, user_line
-from graphc.types import Checks, DType, Equation, Type, as_shape, shape_text
+from graphc.types import Checks, DType, Equation, Shape, Type, as_shape, shape_text
 
 if TYPE_CHECKING:
     from graphc.graph.handle import Handle
@@ -138,17 +138,11 @@ class Graph:
 
     def _stored(self, op: str, name: str, shape: Any, dtype: Any, init: Any) -> Handle:
         full = self._full_name(name)
-        shape = _shape_of(init) if shape is None else shape
-        handle = self._leaf(op, full, shape, dtype)
-        if not all(isinstance(d, int) for d in handle.shape):
-            raise ShapeError(f"shape {shape_text(handle.shape)} has a symbolic size; give ints").located(
-                f"{op} {full!r}", self.here().place
-            )
-        given = np.shape(init) if isinstance(init, (np.ndarray, list, tuple)) else handle.shape  # pyright: ignore[reportUnknownArgumentType]
-        if given != handle.shape:
-            raise ShapeError(
-                f"init has shape {given} and the declaration {shape_text(handle.shape)}; make them equal"
-            ).located(f"{op} {full!r}", self.here().place)
+        try:
+            fixed = _fixed_shape(shape, init)
+        except GraphcError as error:
+            raise error.located(f"{op} {full!r}", self.here().place) from None
+        handle = self._leaf(op, full, fixed, dtype)
         self.initial[handle.id] = init
         return handle
 
@@ -279,7 +273,8 @@ class Graph:
     def __getitem__(self, name: str) -> Handle:
         """The input, parameter or state called ``name``; raises ``GraphError`` when there is none."""
         if name not in self._named:
-            raise GraphError(f"graph {self.name!r} has no input, parameter or state {name!r}")
+            known = ", ".join(self._named) or "none"
+            raise GraphError(f"graph {self.name!r} has no input, parameter or state {name!r}; it has {known}")
         return self._handles[self._named[name]]
 
     @property
@@ -346,10 +341,17 @@ def _dtype_of_constant(value: Any, array: Any) -> DType:
     return {"b": DType.BOOL, "i": DType.I64, "f": DType.F32}.get(array.dtype.kind) or DType.of(array.dtype)
 
 
-def _shape_of(init: Any) -> Any:
-    if init is None or callable(init):
+def _fixed_shape(declared: Any, init: Any) -> Shape:
+    """The shape of a parameter or state: ints, and those of ``init`` where that is an array."""
+    if declared is None and (init is None or callable(init)):
         raise ShapeError("a shape is missing; give shape=")
-    return np.shape(init)
+    shape = as_shape(np.shape(init) if declared is None else declared)
+    if not all(isinstance(d, int) for d in shape):
+        raise ShapeError(f"shape {shape_text(shape)} has a symbolic size; give ints")
+    given = np.shape(init) if isinstance(init, (np.ndarray, list, tuple)) else shape  # pyright: ignore[reportUnknownArgumentType]
+    if given != shape:
+        raise ShapeError(f"init has shape {given} and the declaration {shape_text(shape)}; make them equal")
+    return shape
 
 
 def _brief(array: Any) -> str:

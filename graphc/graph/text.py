@@ -113,7 +113,7 @@ def _known(made: dict[int, int], at: int) -> int:
 def _read_node(graph: Graph, made: dict[int, int], line: str) -> None:
     found = _LINE.match(line.strip())
     if not found:
-        raise GraphError(f"{line.strip()[:80]!r} is not of the form '%1: f32[N] = op(%0)'")
+        raise GraphError(f"{line.strip()[:80]!r} is not of the form '%1: f32[N] = op(%0)'; write it so")
     at, dtype, shape, op, rest = found.groups()
     call = _call_of(rest)
     operands = [graph.handle(_known(made, int(a.id[2:]))) for a in call.args if isinstance(a, ast.Name)]
