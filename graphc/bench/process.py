@@ -57,4 +57,3 @@ def compiled_by_new_batch(workload: Any, step: Any) -> int:
     before = jit.counters()
     step(**workload.inputs(workload.batch + 5))
     return jit.counters() - before
-

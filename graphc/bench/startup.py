@@ -56,7 +56,9 @@ def measure(names: Sequence[str] = tuple(WORKLOADS), repeats: int = 5) -> Iterat
 def fresh_process(name: str, cache: str) -> dict[str, Any]:
     """One measurement in a new interpreter with ``cache`` as its cache folder."""
     command = [sys.executable, "-c", SCRIPT, name]
-    done = subprocess.run(command, env={**os.environ, VARIABLE: cache}, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, env={**os.environ, VARIABLE: cache}, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise RuntimeError(f"measuring {name!r} failed:\n{done.stderr}")
     return json.loads(done.stdout)

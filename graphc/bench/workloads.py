@@ -25,7 +25,9 @@ class Workload:
         classes = graph.input("t", ("N",), dtype="int32")
         for number, size in enumerate(self.sizes[1:], 1):
             last = number == len(self.sizes) - 1
-            value = gc.nn.Dense(size, activation=None if last else self.activation, name=f"layer{number}")(value)
+            value = gc.nn.Dense(size, activation=None if last else self.activation, name=f"layer{number}")(
+                value
+            )
         loss = gc.losses.softmax_cross_entropy(value, classes)
         updates = gc.optim.SGD(0.01)(gc.grad(loss))
         return lambda: gc.compile({"loss": loss}, updates=updates)

@@ -19,7 +19,9 @@ def run(console: Console, repeats: int, *, as_json: bool) -> None:
     if as_json:
         console.print_json(json.dumps([asdict(each) for each in found]))
         return
-    table = Table(title=f"medians of {repeats} fresh processes; a start ends with the first step, after the import")
+    table = Table(
+        title=f"medians of {repeats} fresh processes; a start ends with the first step, after the import"
+    )
     for heading in HEADINGS:
         table.add_column(heading)
     for each in found:

@@ -135,7 +135,9 @@ def _match(loop: Loop, left: Load, right: Load, shape_of: Sequence[Shape]) -> Co
     laid_out = (*batch, *m, *n) == tuple(outputs) and all(a in in_left and a in in_right for a in k)
     if not laid_out or not _collapse(strides_left, strides_right, (m, n, k), sizes):
         return None
-    return Contraction(left.source, right.source, loop.dtype, batch, m, n, k, strides_left, strides_right, sizes)
+    return Contraction(
+        left.source, right.source, loop.dtype, batch, m, n, k, strides_left, strides_right, sizes
+    )
 
 
 def _used(load: Load) -> frozenset[int]:
@@ -146,10 +148,15 @@ def _position(load: Load, axis: int) -> int:
     return next((p for p, i in enumerate(load.index) if isinstance(i, Axis) and i.number == axis), -1)
 
 
-def _collapse(left: Sequence[Dim], right: Sequence[Dim], groups: Sequence[Sequence[int]], sizes: Shape) -> bool:
+def _collapse(
+    left: Sequence[Dim], right: Sequence[Dim], groups: Sequence[Sequence[int]], sizes: Shape
+) -> bool:
     m, n, k = groups
     return (
-        collapses(left, m, sizes) and collapses(right, n, sizes) and collapses(left, k, sizes) and collapses(right, k, sizes)
+        collapses(left, m, sizes)
+        and collapses(right, n, sizes)
+        and collapses(left, k, sizes)
+        and collapses(right, k, sizes)
     )
 
 

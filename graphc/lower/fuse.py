@@ -13,7 +13,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from graphc.loops import FUNCTIONS, Axis, Call, Load, Loop, children, walk
-from graphc.lower.axes import Contraction, affine, collapses, contraction, dims, is_identity, iteration_order, leading_reduced, row_count
+from graphc.lower.axes import (
+    Contraction,
+    affine,
+    collapses,
+    contraction,
+    dims,
+    is_identity,
+    iteration_order,
+    leading_reduced,
+    row_count,
+)
 from graphc.lower.nests import NestProgram, Value, renumber, sources
 from graphc.size import symbol
 from graphc.types import Dim, Shape
@@ -55,7 +65,14 @@ class Group:
     @property
     def tiles(self) -> tuple[str, ...]:
         """The symbols that count this kernel's tiles: one of its own, and one for each of its partial results."""
-        return tuple(dict.fromkeys([tiles_symbol(self.nests[0].number), *(tiles_symbol(n.number) for n in self.nests if n.partial)]))
+        return tuple(
+            dict.fromkeys(
+                [
+                    tiles_symbol(self.nests[0].number),
+                    *(tiles_symbol(n.number) for n in self.nests if n.partial),
+                ]
+            )
+        )
 
     def reads(self) -> list[int]:
         """Values read from outside, in order of first use."""
@@ -95,7 +112,12 @@ def split_reductions(program: NestProgram) -> NestProgram:
             new[original.number] = value.number
         values.append(value)
     outputs = {name: new[k] for name, k in program.outputs.items()}
-    return replace(program, values=tuple(values), outputs=outputs, updates={new[a]: new[b] for a, b in program.updates.items()})
+    return replace(
+        program,
+        values=tuple(values),
+        outputs=outputs,
+        updates={new[a]: new[b] for a, b in program.updates.items()},
+    )
 
 
 def _splits(loop: Loop, values: Sequence[Value]) -> bool:
@@ -135,7 +157,9 @@ def as_nest(value: Value, shapes: Sequence[Shape]) -> Nest:
     order = iteration_order(loop)
     if value.kind == "partial":
         return Nest(value, order, order[: leading_reduced(loop, order)], partial=True)
-    if leading_reduced(loop, order):  # the combination of partial results: few of them, so columns are the rows
+    if leading_reduced(
+        loop, order
+    ):  # the combination of partial results: few of them, so columns are the rows
         order = tuple(range(len(dims(loop))))
     return Nest(value, order, order[: row_count(loop, order)])
 
@@ -211,7 +235,11 @@ class _Fusion:
                 root = self.program.root(load.source)
                 if root not in inside:
                     continue
-                if root != load.source or inside[root].partial or not is_identity(load.index, nest.rows[:count]):
+                if (
+                    root != load.source
+                    or inside[root].partial
+                    or not is_identity(load.index, nest.rows[:count])
+                ):
                     return False
         return True
 
@@ -220,7 +248,9 @@ class _Fusion:
         for x, reached in self.before.items():
             if x in (a, b):
                 continue
-            if (reached >> a & 1 and self.before[b] >> x & 1) or (reached >> b & 1 and self.before[a] >> x & 1):
+            if (reached >> a & 1 and self.before[b] >> x & 1) or (
+                reached >> b & 1 and self.before[a] >> x & 1
+            ):
                 return True
         return False
 

@@ -22,7 +22,7 @@ class Inner:
     """Nests that share one inner loop over ``sizes`` (the axes behind the rows)."""
 
     sizes: Shape
-    nests: list[Nest] = field(default_factory=lambda: [])
+    nests: list[Nest] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,9 @@ def _inner_loops(nests: Sequence[Nest], rows: int, overwrites: Mapping[int, int]
     at: dict[int, int] = {}
     for nest in nests:
         sizes = inner_sizes(nest, rows)
-        earliest = max((at[d] + late for d, late in _needs(nest, nests, rows, overwrites) if d in at), default=0)
+        earliest = max(
+            (at[d] + late for d, late in _needs(nest, nests, rows, overwrites) if d in at), default=0
+        )
         found = next((k for k in range(earliest, len(inners)) if inners[k].sizes == sizes), len(inners))
         if found == len(inners):
             inners.append(Inner(sizes))
@@ -110,7 +112,9 @@ def _inner_loops(nests: Sequence[Nest], rows: int, overwrites: Mapping[int, int]
     return tuple(inner for inner in inners if inner.nests)
 
 
-def _sink(inners: Sequence[Inner], at: dict[int, int], nests: Sequence[Nest], overwrites: Mapping[int, int]) -> None:
+def _sink(
+    inners: Sequence[Inner], at: dict[int, int], nests: Sequence[Nest], overwrites: Mapping[int, int]
+) -> None:
     """Move maps that read nothing made in this row down to the one inner loop that reads them: no row need be kept."""
     for nest in reversed(nests):
         readers = {at[r.number] for r in nests if any(load.source == nest.number for load in r.loop.loads())}
@@ -128,7 +132,9 @@ def _reads_overwritten(nest: Nest, overwrites: Mapping[int, int]) -> bool:
     return any(load.source in overwrites.values() for load in nest.loop.loads())
 
 
-def _needs(nest: Nest, nests: Sequence[Nest], rows: int, overwrites: Mapping[int, int]) -> Iterator[tuple[int, int]]:
+def _needs(
+    nest: Nest, nests: Sequence[Nest], rows: int, overwrites: Mapping[int, int]
+) -> Iterator[tuple[int, int]]:
     """What must come before ``nest``: (value, 0) in the same inner loop or earlier, (value, 1) in an earlier one."""
     by_number = {n.number: n for n in nests}
     for load in nest.loop.loads():
@@ -168,7 +174,12 @@ def _places(
 
 
 def _place(
-    nest: Nest, readers: Sequence[Nest], segment_of: Mapping[int, int], inner_of: Mapping[int, Inner], stored: frozenset[int], rows: int
+    nest: Nest,
+    readers: Sequence[Nest],
+    segment_of: Mapping[int, int],
+    inner_of: Mapping[int, Inner],
+    stored: frozenset[int],
+    rows: int,
 ) -> str:
     if nest.number in stored or nest.partial or nest.product is not None:
         return "memory"
@@ -187,14 +198,31 @@ def is_row_scalar(nest: Nest, rows: int) -> bool:
 
 
 def _is_cheap(
-    nest: Nest, by_number: Mapping[int, Nest], places: Mapping[int, str], overwrites: Mapping[int, int], rows: int
+    nest: Nest,
+    by_number: Mapping[int, Nest],
+    places: Mapping[int, str],
+    overwrites: Mapping[int, int],
+    rows: int,
 ) -> bool:
     """Whether computing the value again costs little and reads nothing that is overwritten meanwhile."""
     if nest.loop.combine or nest.loop.scatter is not None:
         return False
     reads = {load.source for load in nest.loop.loads()}
-    passing = any(places.get(r) in ("again", "register") and not is_row_scalar(by_number[r], rows) for r in reads)
+    passing = any(
+        places.get(r) in ("again", "register") and not is_row_scalar(by_number[r], rows) for r in reads
+    )
     return operations(nest.loop) <= CHEAP and not passing and not reads & set(overwrites.values())
 
 
-__all__ = ["Inner", "Kernel", "Product", "Rows", "Segment", "arrange", "in_step", "inner_axes", "inner_sizes", "is_row_scalar"]
+__all__ = [
+    "Inner",
+    "Kernel",
+    "Product",
+    "Rows",
+    "Segment",
+    "arrange",
+    "in_step",
+    "inner_axes",
+    "inner_sizes",
+    "is_row_scalar",
+]

@@ -34,7 +34,9 @@ class MemoryPlan:
     bound: int
 
     def __str__(self) -> str:
-        return f"arena of {self.peak} bytes for {len(self.offsets)} temporaries; lower bound {self.bound} bytes"
+        return (
+            f"arena of {self.peak} bytes for {len(self.offsets)} temporaries; lower bound {self.bound} bytes"
+        )
 
 
 def plan_memory(lifetimes: Sequence[Lifetime]) -> MemoryPlan:

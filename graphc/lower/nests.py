@@ -7,13 +7,27 @@ Axes of literal size 1 are dropped; a reshape is another view of the same memory
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from graphc import registry
 from graphc.graph import Cone, Graph, Node
-from graphc.loops import Axis, Call, Const, Expr, Extent, Load, Loop, call, cast, fold, identity, rebuild, walk
+from graphc.loops import (
+    Axis,
+    Call,
+    Const,
+    Expr,
+    Extent,
+    Load,
+    Loop,
+    call,
+    cast,
+    fold,
+    identity,
+    rebuild,
+    walk,
+)
 from graphc.types import Dim, DType, Shape, Type, product
 
 Values = tuple["Value", ...]
@@ -61,7 +75,9 @@ class NestProgram:
     lookups: tuple[Lookup, ...] = ()
 
     def __str__(self) -> str:
-        lines = [f"v{v.number}: {v.dtype.short}[{','.join(map(str, v.shape))}] {describe(v)}" for v in self.values]
+        lines = [
+            f"v{v.number}: {v.dtype.short}[{','.join(map(str, v.shape))}] {describe(v)}" for v in self.values
+        ]
         lines += [f"output {name!r} = v{k}" for name, k in self.outputs.items()]
         lines += [f"update v{leaf} = v{k}" for leaf, k in self.updates.items()]
         return "\n".join(lines)
@@ -114,15 +130,21 @@ class _Expansion:
         self.values: list[Value] = []
         self.number_of: dict[int, int] = {}  # node -> value
         self.lookups: dict[Lookup, None] = {}
-        self.number_of_loop: dict[Loop, int] = {}  # nests equal to the letter are one value, whatever ops they came from
+        self.number_of_loop: dict[
+            Loop, int
+        ] = {}  # nests equal to the letter are one value, whatever ops they came from
         self.owners: set[int] = set()
 
     def run(self) -> NestProgram:
         for at in self.cone.nodes:
             self.number_of[at] = self.add_node(at, self.graph.nodes[at])
         outputs = {name: self.owned(self.number_of[at]) for name, at in self.cone.outputs.items()}
-        updates = {self.number_of[leaf]: self.owned(self.number_of[at]) for leaf, at in self.cone.updates.items()}
-        return _drop_unused(NestProgram(self.graph, tuple(self.values), outputs, updates, tuple(self.lookups)))
+        updates = {
+            self.number_of[leaf]: self.owned(self.number_of[at]) for leaf, at in self.cone.updates.items()
+        }
+        return _drop_unused(
+            NestProgram(self.graph, tuple(self.values), outputs, updates, tuple(self.lookups))
+        )
 
     def add_node(self, at: int, node: Node) -> int:
         if node.is_leaf:
@@ -150,7 +172,9 @@ class _Expansion:
     def add_view(self, at: int, node: Node) -> int:
         source = self.number_of[node.operands[0]]
         kept = tuple(d for d in node.type.shape if d != 1)
-        return source if kept == self.values[source].shape else self.append(at, node.type, "view", None, source)
+        return (
+            source if kept == self.values[source].shape else self.append(at, node.type, "view", None, source)
+        )
 
     def owned(self, number: int) -> int:
         """A value whose memory is computed by this program and belongs to one output or update: others are copied."""
@@ -161,7 +185,12 @@ class _Expansion:
         value = self.values[number]
         load = Load(number, identity(len(value.shape)), value.dtype)
         expr = self.read(number, ()) if value.kind == "const" and not value.shape else load
-        return self.append(value.node, Type(value.dtype, value.shape), "nest", Loop(axes=value.shape, expr=expr, dtype=value.dtype))
+        return self.append(
+            value.node,
+            Type(value.dtype, value.shape),
+            "nest",
+            Loop(axes=value.shape, expr=expr, dtype=value.dtype),
+        )
 
     def prepared(self, at: int, loop: Loop, seen: Sequence[tuple[int, Shape]]) -> Loop:
         """``loop`` over value numbers, unit axes dropped, data movement of its operands read through."""
@@ -169,7 +198,10 @@ class _Expansion:
         count = product(loop.axes + loop.reduce)
 
         def inside(index: Sequence[Expr], shape: Shape) -> tuple[Expr, ...]:
-            kept = [self.within(at, i, rebuild(i, visit), seen, d, count) for i, d in zip(index, shape, strict=True)]
+            kept = [
+                self.within(at, i, rebuild(i, visit), seen, d, count)
+                for i, d in zip(index, shape, strict=True)
+            ]
             return tuple(i for i, d in zip(kept, shape, strict=True) if d != 1)
 
         def visit(expr: Expr) -> Expr | None:
@@ -184,7 +216,9 @@ class _Expansion:
         target = tuple(fold(i) for i in inside(made.scatter, made.scatter_shape))
         return replace(made, scatter=target, scatter_shape=tuple(d for d in made.scatter_shape if d != 1))
 
-    def within(self, at: int, declared: Expr, index: Expr, seen: Sequence[tuple[int, Shape]], size: Dim, count: Dim) -> Expr:
+    def within(
+        self, at: int, declared: Expr, index: Expr, seen: Sequence[tuple[int, Shape]], size: Dim, count: Dim
+    ) -> Expr:
         """``index`` kept inside ``size`` where it is computed data, so that no kernel leaves its memory.
 
         Indices that are elements of inputs and constants are checked before a kernel runs, and stay as they are.
@@ -218,7 +252,11 @@ class _Expansion:
         value = self.values[number]
         if value.kind == "const" and not value.shape and not only_loads:
             return Const(self.graph.nodes[value.node].param["value"].item(), value.dtype)
-        if value.loop is None or not moves_data(value.loop) or (only_loads and not isinstance(value.loop.expr, Load)):
+        if (
+            value.loop is None
+            or not moves_data(value.loop)
+            or (only_loads and not isinstance(value.loop.expr, Load))
+        ):
             return Load(number, index, value.dtype)
         inlined = rebuild(value.loop.expr, lambda e: index[e.number] if isinstance(e, Axis) else None)
         small = sum(1 for _ in walk(inlined)) <= INLINE_LIMIT
@@ -265,7 +303,9 @@ def moves_data(loop: Loop | None) -> bool:
     """Whether a nest computes nothing: it only reads, places, compares or numbers elements."""
     if loop is None or loop.combine or loop.scatter is not None:
         return False
-    return not any(isinstance(e, Call) and e.dtype.is_float and e.fn not in ("guard", "cast") for e in walk(loop.expr))
+    return not any(
+        isinstance(e, Call) and e.dtype.is_float and e.fn not in ("guard", "cast") for e in walk(loop.expr)
+    )
 
 
 def _squeeze(loop: Loop) -> Loop:
@@ -275,7 +315,9 @@ def _squeeze(loop: Loop) -> Loop:
     for number, dim in enumerate(dims):
         used = sum(1 for d in dims[:number] if d != 1)
         renumbered[number] = Const(0, DType.I64) if dim == 1 else Axis(used)
-    mapped = _map_expressions(loop, lambda e: rebuild(e, lambda x: renumbered[x.number] if isinstance(x, Axis) else None))
+    mapped = _map_expressions(
+        loop, lambda e: rebuild(e, lambda x: renumbered[x.number] if isinstance(x, Axis) else None)
+    )
     reduce = tuple(d for d in loop.reduce if d != 1)
     made = replace(mapped, axes=tuple(d for d in loop.axes if d != 1), reduce=reduce)
     return _of_one(made) if loop.combine and not reduce else made
@@ -290,7 +332,9 @@ def _of_one(loop: Loop) -> Loop:
 def looked_up(index: Expr) -> Load | None:
     """The load that ``index`` is, counted from the end where it is negative; None for any other arithmetic."""
     match index:
-        case Call("select", (Call("lt", (held, Const(0))), Call("add", (moved, _)), plain)) if held == moved == plain:
+        case Call("select", (Call("lt", (held, Const(0))), Call("add", (moved, _)), plain)) if (
+            held == moved == plain
+        ):
             return looked_up(held)
         case Call("cast", (inner,)) if inner.dtype.is_int:
             return looked_up(inner)

@@ -47,7 +47,10 @@ class Schedule:
         for step, kernel in enumerate(self.kernels):
             members = ", ".join(f"v{n.number}:{kernel.place[n.number]}" for n in kernel.nests)
             lines.append(f"step {step}: rows ({','.join(map(str, kernel.group.rows))}): {members}")
-        lines += [f"m{s.number}: {s.kind} {s.dtype.short}[{s.size}] for v{s.value}, steps {s.first} to {s.last}" for s in self.storages]
+        lines += [
+            f"m{s.number}: {s.kind} {s.dtype.short}[{s.size}] for v{s.value}, steps {s.first} to {s.last}"
+            for s in self.storages
+        ]
         return "\n".join(lines)
 
 
@@ -85,7 +88,9 @@ class _Scheduler:
         self.group_of = {v: position[k] for v, k in self.group_of.items()}
         self.readers = {v: {position[k] for k in ks} for v, ks in self.readers.items()}
         self.reuse_dying()
-        kernels = tuple(arrange(g, self.stored(step, g), self.overwrites) for step, g in enumerate(self.groups))
+        kernels = tuple(
+            arrange(g, self.stored(step, g), self.overwrites) for step, g in enumerate(self.groups)
+        )
         return _Memory(self.program, kernels, self.overwrites, self.readers).run()
 
     # ---------------------------------------------------------------------------------------- updates
@@ -97,7 +102,12 @@ class _Scheduler:
     def in_place(self, leaf: int, value: int) -> bool:
         """Try to let the kernel of ``value`` overwrite ``leaf``, after all other readers of it."""
         root = self.program.root(value)
-        if root != value or value in self.outputs or value in self.overwrites or not self.may_overwrite(value, leaf):
+        if (
+            root != value
+            or value in self.outputs
+            or value in self.overwrites
+            or not self.may_overwrite(value, leaf)
+        ):
             return False
         writer = self.group_of[value]
         others = self.readers.get(leaf, set()) - {writer}
@@ -113,7 +123,9 @@ class _Scheduler:
         nest = next(n for n in group.nests if n.number == value)
         if nest.loop.combine or nest.loop.scatter is not None:
             return self.untouched(group, old) and nest.product is None
-        return all(self.reads_own_element(n, old) for n in group.nests) and self.no_later_reader(group, value, old)
+        return all(self.reads_own_element(n, old) for n in group.nests) and self.no_later_reader(
+            group, value, old
+        )
 
     def untouched(self, group: Group, old: int) -> bool:
         return all(self.program.root(s) != old for n in group.nests for s in _sources(n))
@@ -122,7 +134,12 @@ class _Scheduler:
         for load in nest.loop.loads():
             if self.program.root(load.source) != old:
                 continue
-            if load.source != old or nest.loop.combine or not is_identity(load.index, nest.order) or len(load.index) != len(nest.order):
+            if (
+                load.source != old
+                or nest.loop.combine
+                or not is_identity(load.index, nest.order)
+                or len(load.index) != len(nest.order)
+            ):
                 return False
         return True
 
@@ -183,7 +200,9 @@ class _Scheduler:
         """The values of ``group`` that someone outside it needs."""
         updated = {self.program.root(k) for k in self.program.updates.values()}
         wanted = self.outputs | set(self.overwrites) | updated
-        return frozenset(n.number for n in group.nests if n.number in wanted or self.readers.get(n.number, set()) - {step})
+        return frozenset(
+            n.number for n in group.nests if n.number in wanted or self.readers.get(n.number, set()) - {step}
+        )
 
     def reuse_dying(self) -> None:
         """Let values take over the memory of a temporary of equal size whose last reader is their own kernel."""
@@ -218,7 +237,11 @@ class _Memory:
     """Gives values storages and temporaries their lifetimes."""
 
     def __init__(
-        self, program: NestProgram, kernels: Sequence[Kernel], overwrites: Mapping[int, int], readers: Mapping[int, set[int]]
+        self,
+        program: NestProgram,
+        kernels: Sequence[Kernel],
+        overwrites: Mapping[int, int],
+        readers: Mapping[int, set[int]],
     ) -> None:
         self.program = program
         self.kernels = tuple(kernels)

@@ -56,7 +56,9 @@ class IndexCheck:
         """Raise ``InputError`` when a constant or computed index is out of range."""
         if not self.fits(size):
             wrong = self.high if self.high >= size else self.low
-            raise InputError(f"index {wrong} is out of range for size {size}; give larger inputs or other indices").located(self.where, self.place)
+            raise InputError(
+                f"index {wrong} is out of range for size {size}; give larger inputs or other indices"
+            ).located(self.where, self.place)
 
     def __call__(self, indices: Array, size: int) -> None:
         """Raise ``InputError`` for the first index out of range. As unsigned numbers, negative indices are large too."""
@@ -104,7 +106,12 @@ class Ready:
         found: list[Array] = []
         for known in self.inputs:
             value = given.get(known.name)
-            if type(value) is not np.ndarray or value.dtype != known.dtype or value.shape != known.shape or not value.flags.carray:
+            if (
+                type(value) is not np.ndarray
+                or value.dtype != known.dtype
+                or value.shape != known.shape
+                or not value.flags.carray
+            ):
                 return None
             found.append(value)
         return found
@@ -135,4 +142,6 @@ class Ready:
 
 def plain(array: Array) -> Array:
     """``array`` itself where kernels can read it as it lies, else a copy in order; never written to."""
-    return array if array.flags.c_contiguous and array.flags.aligned else np.array(array, order="C", copy=True)
+    return (
+        array if array.flags.c_contiguous and array.flags.aligned else np.array(array, order="C", copy=True)
+    )

@@ -21,7 +21,7 @@ from graphc.rewrite import stabilise as stabilise_pass
 from graphc.types import Dim
 
 
-def compile(  # noqa: A001 - the field's own term
+def compile(
     outputs: Any = None,
     *,
     updates: Mapping[Handle, Handle] | None = None,
@@ -79,7 +79,9 @@ def declare(outputs: Any, updates: Any, mode: str) -> Cone:
     graph = _one_graph([*named.values(), *updates, *updates.values()])
     for target, value in updates.items():
         if target.node.op not in ("param", "state"):
-            raise GraphError("it cannot be updated; give parameters and states").located(target.label, target.place)
+            raise GraphError("it cannot be updated; give parameters and states").located(
+                target.label, target.place
+            )
         check_update(target, value)
     found = {target.id: value.id for target, value in updates.items()}
     cone = Cone(graph, {str(name): node.id for name, node in named.items()}, found)
@@ -90,7 +92,9 @@ def declare(outputs: Any, updates: Any, mode: str) -> Cone:
 
 def _mapping(given: Any, what: str) -> dict[Any, Any]:
     if given is not None and not isinstance(given, Mapping):
-        raise GraphError(f"{what} {given!r} are no mapping; give nodes by name, such as {{'y': y}}, and updates by parameter")
+        raise GraphError(
+            f"{what} {given!r} are no mapping; give nodes by name, such as {{'y': y}}, and updates by parameter"
+        )
     return dict(given or {})  # pyright: ignore[reportUnknownArgumentType]
 
 

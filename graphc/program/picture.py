@@ -18,13 +18,19 @@ def kernel_plan(module: Module, schedule: Schedule, title: str) -> KernelPlan:
     ]
     shown = {name for box in boxes for name in (*box.reads, *box.writes)}
     lasting = {_name(schedule, s): s for s in schedule.storages if s.kind != "temporary"}
-    buffers = {name: BufferBox(name=name, kind=s.kind, type=_type(schedule, s)) for name, s in lasting.items() if name in shown}
+    buffers = {
+        name: BufferBox(name=name, kind=s.kind, type=_type(schedule, s))
+        for name, s in lasting.items()
+        if name in shown
+    }
     return KernelPlan(title=title, kernels=tuple(boxes), buffers=buffers)
 
 
 def _box(schedule: Schedule, number: int, kernel: Kernel, emitted: EmittedKernel, moved: Dim) -> KernelBox:
     reads = [schedule.storage_of[v] for v in kernel.group.reads()]
-    writes = [schedule.storage_of[n.number] for n in kernel.nests if _lasts(schedule, kernel, n.number, number)]
+    writes = [
+        schedule.storage_of[n.number] for n in kernel.nests if _lasts(schedule, kernel, n.number, number)
+    ]
     graph = schedule.program.graph
     return KernelBox(
         name=emitted.name,

@@ -10,9 +10,9 @@ import numpy as np
 from graphc.binding import Binder, SizeChecks
 from graphc.codegen.binding import Bound, Tables, aligned
 from graphc.codegen.module import Module
-from graphc.errors import InputError
 from graphc.draw import draw
 from graphc.draw.kernels import KernelPlan
+from graphc.errors import InputError
 from graphc.graph import Cone, Constant
 from graphc.lower.schedule import Schedule
 from graphc.program.calling import SMALL, IndexCheck, Output, Ready, Taken, address_of, plain
@@ -20,8 +20,8 @@ from graphc.program.picture import kernel_plan
 from graphc.program.stages import Cost, Plan, Report, Stages
 from graphc.program.store import Parameters, Store
 from graphc.runtime import jit
-from graphc.size import compile_dims, dim_evaluate
-from graphc.types import Dim, Type
+from graphc.size import dim_evaluate
+from graphc.types import Type
 
 Array = np.ndarray[Any, Any]
 MOST_BOUND = 32  # tuples of sizes whose tables are kept
@@ -34,7 +34,15 @@ class Program:
     store of parameters; other threads wait. Updates take effect together, after all outputs were computed from the values before.
     """
 
-    def __init__(self, stages: Stages, cone: Cone, schedule: Schedule, module: Module, store: Store, checks: Sequence[IndexCheck]) -> None:
+    def __init__(
+        self,
+        stages: Stages,
+        cone: Cone,
+        schedule: Schedule,
+        module: Module,
+        store: Store,
+        checks: Sequence[IndexCheck],
+    ) -> None:
         graph = cone.graph
         self.stages = stages
         self.name = graph.name
@@ -44,11 +52,15 @@ class Program:
         self.inputs = {h.name: h.type for h in stages.inputs}
         self._binder = Binder(self.inputs)
         self._size_checks = SizeChecks(graph, [r for r in graph.required if r.node in set(cone.nodes)])
-        self._input_slots = {_leaf_name(schedule, s.value): s.number for s in schedule.storages if s.kind == "input"}
+        self._input_slots = {
+            _leaf_name(schedule, s.value): s.number for s in schedule.storages if s.kind == "input"
+        }
         self._outputs = self._declared_outputs(cone)
         self.params = self._stored("param")
         self.states = self._stored("state")
-        self._constants = {s.number: _constant(schedule, s.value) for s in schedule.storages if s.kind == "const"}
+        self._constants = {
+            s.number: _constant(schedule, s.value) for s in schedule.storages if s.kind == "const"
+        }
         self._fixed = self._fixed_addresses()
         self._bounds: dict[tuple[int, ...], Ready] = {}
         self._last: Ready | None = None
@@ -74,7 +86,9 @@ class Program:
         fixed = {k: array.ctypes.data for k, array in self._constants.items()}
         for storage in self._schedule.storages:
             if storage.kind in ("param", "state"):
-                fixed[storage.number] = self._store.arrays[_leaf_name(self._schedule, storage.value)].ctypes.data
+                fixed[storage.number] = self._store.arrays[
+                    _leaf_name(self._schedule, storage.value)
+                ].ctypes.data
         return fixed
 
     # ------------------------------------------------------------------------------------------- calling
@@ -136,7 +150,9 @@ class Program:
         named = [c for c in self._index_checks if c.name]
         return tuple((names.index(c.name), c, dim_evaluate(c.size, sizes)) for c in named)
 
-    def _output_buffers(self, bound: Bound, sizes: Mapping[str, int]) -> tuple[tuple[Output, tuple[int, ...], Array | None], ...]:
+    def _output_buffers(
+        self, bound: Bound, sizes: Mapping[str, int]
+    ) -> tuple[tuple[Output, tuple[int, ...], Array | None], ...]:
         """Each output's shape, and where it is computed aside, its buffer."""
         found: list[tuple[Output, tuple[int, ...], Array | None]] = []
         for output in self._outputs:
@@ -194,7 +210,9 @@ class Program:
         return draw(self, path, view=view, **options)
 
     def __repr__(self) -> str:
-        return f"<Program {self.name!r}: {len(self._module.steps)} steps, {len(self._module.kernels)} kernels>"
+        return (
+            f"<Program {self.name!r}: {len(self._module.steps)} steps, {len(self._module.kernels)} kernels>"
+        )
 
 
 def _leaf_name(schedule: Schedule, value: int) -> str:

@@ -80,7 +80,9 @@ class Plan:
 
     def __str__(self) -> str:
         temporaries = [s for s in self.schedule.storages if s.kind == "temporary"]
-        return "\n".join(f"m{s.number}: {s.dtype.short}[{s.size}] steps {s.first} to {s.last}" for s in temporaries)
+        return "\n".join(
+            f"m{s.number}: {s.dtype.short}[{s.size}] steps {s.first} to {s.last}" for s in temporaries
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,9 @@ class Report:
         final = cones[-1][1]
         temporaries = sum(s.kind == "temporary" for s in schedule.storages)
         rules = tuple(str(a) for a in stages.applications)
-        return Report(lines, shared_subterms(final), rules, len(module.steps), len(module.kernels), temporaries)
+        return Report(
+            lines, shared_subterms(final), rules, len(module.steps), len(module.kernels), temporaries
+        )
 
     def __str__(self) -> str:
         return "\n".join(self._lines())
@@ -130,7 +134,10 @@ class Report:
         yield f"{'stage':<14} {'nodes':>6} {'operations':>11}  bytes of all values"
         yield from (f"{p.name:<14} {p.nodes:>6} {p.operations:>11}  {p.bytes}" for p in self.passes)
         yield f"shared subterms: {len(self.shared)}, saving {sum(s.uses - 1 for s in self.shared)} computations"
-        yield from (f"  used {s.uses} times: {s.formula}{f'   [{s.layer}]' if s.layer else ''}" for s in self.shared[:20])
+        yield from (
+            f"  used {s.uses} times: {s.formula}{f'   [{s.layer}]' if s.layer else ''}"
+            for s in self.shared[:20]
+        )
         if len(self.shared) > 20:
             yield f"  and {len(self.shared) - 20} more"
         yield from (f"rule: {rule}" for rule in self.rules)

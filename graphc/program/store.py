@@ -42,9 +42,13 @@ class Store:
 
 def check(name: str, kind: Type, value: Array) -> None:
     if value.shape != kind.shape:
-        raise InputError(f"shape {value.shape} does not fit {shape_text(kind.shape)}; give values of {kind}").located(f"parameter {name!r}")
+        raise InputError(
+            f"shape {value.shape} does not fit {shape_text(kind.shape)}; give values of {kind}"
+        ).located(f"parameter {name!r}")
     if value.dtype != kind.dtype.numpy:
-        raise InputError(f"dtype {value.dtype} does not fit {kind.dtype}; give values of {kind}").located(f"parameter {name!r}")
+        raise InputError(f"dtype {value.dtype} does not fit {kind.dtype}; give values of {kind}").located(
+            f"parameter {name!r}"
+        )
 
 
 class Parameters(MutableMapping[str, Array]):
@@ -66,14 +70,20 @@ class Parameters(MutableMapping[str, Array]):
         memory = self[name]
         given = np.asarray(value)
         if given.shape != memory.shape:
-            raise InputError(f"shape {given.shape} does not fit {memory.shape}; give values of {self.names[name]}").located(f"parameter {name!r}")
+            raise InputError(
+                f"shape {given.shape} does not fit {memory.shape}; give values of {self.names[name]}"
+            ).located(f"parameter {name!r}")
         if not np.can_cast(given.dtype, memory.dtype, "same_kind"):
-            raise InputError(f"dtype {given.dtype} does not fit {memory.dtype}; cast it first").located(f"parameter {name!r}")
+            raise InputError(f"dtype {given.dtype} does not fit {memory.dtype}; cast it first").located(
+                f"parameter {name!r}"
+            )
         with self.store.lock:
             memory[...] = given
 
     def __delitem__(self, name: str) -> None:
-        raise InputError("it cannot be removed, kernels read it; assign to it instead").located(f"parameter {name!r}")
+        raise InputError("it cannot be removed, kernels read it; assign to it instead").located(
+            f"parameter {name!r}"
+        )
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)
@@ -94,10 +104,14 @@ def store_of(params: Any, graph: Graph) -> Store:
         return params.store
     store = Store()
     if params is not None and not isinstance(params, Mapping):
-        raise InputError(f"params {params!r} are no mapping; give another program's .params or arrays by name")
+        raise InputError(
+            f"params {params!r} are no mapping; give another program's .params or arrays by name"
+        )
     known = {h.name: h for kind in ("param", "state") for h in graph.leaves(kind)}
     for name, value in (params or {}).items():  # pyright: ignore[reportUnknownVariableType]
         if name not in known:
-            raise InputError(f"graph {graph.name!r} has no such parameter; give some of {', '.join(known) or 'none'}").located(f"parameter {name!r}")
+            raise InputError(
+                f"graph {graph.name!r} has no such parameter; give some of {', '.join(known) or 'none'}"
+            ).located(f"parameter {name!r}")
         store.adopt(str(name), known[name].node.op, np.asarray(value))  # pyright: ignore[reportUnknownArgumentType]
     return store
