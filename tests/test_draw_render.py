@@ -1,5 +1,6 @@
 """Files that come out: SVG everywhere, PNG and PDF where there are fonts, DOT always; kernels; notebooks."""
 
+import os
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -110,3 +111,14 @@ def test_kernel_graph_follows_buffers() -> None:
     assert keys["backward_dense"].lines[-1].text == "… 3 more"
     assert keys["loss"].output
     ElementTree.fromstring(drawing.svg())
+
+
+def test_a_dot_on_the_path_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    program = tmp_path / "dot"
+    program.write_text("#!/bin/sh\ncat > /dev/null\necho \"<svg>$*</svg>\"\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert b"-Tsvg" in render.render("digraph { a }", "svg")
+    program.write_text("#!/bin/sh\necho 'syntax error in line 1' >&2\nexit 1\n")
+    with pytest.raises(DrawError, match="syntax error in line 1"):
+        render.render("digraph {", "svg")

@@ -1,7 +1,7 @@
 """Rendering: ``dot`` on the PATH where there is one, else the Graphviz that the pygraphviz wheel carries.
 
-Both run in a process of their own: Graphviz is not thread-safe, and its complaints about a host's font
-configuration belong to nobody's terminal.
+Both run in a process of their own, the first through the graphviz package: Graphviz is not thread-safe, and its
+complaints about a host's font configuration belong to nobody's terminal.
 """
 
 from __future__ import annotations
@@ -39,27 +39,39 @@ def render(dot: str, form: str, *, dpi: int = 144) -> bytes:
 
 
 def _run(dot: str, form: str) -> bytes:
+    made = _by_program(dot, form) if shutil.which("dot") else _by_wheel(dot, form)
+    if not made:
+        raise _failed("it made nothing")
+    return made
+
+
+def _by_program(dot: str, form: str) -> bytes:
+    import graphviz
+
     try:
-        done = subprocess.run(
-            _command(form), input=dot.encode(), capture_output=True, timeout=_SECONDS, check=False
+        return graphviz.pipe("dot", form, dot.encode(), quiet=True)
+    except (graphviz.CalledProcessError, graphviz.ExecutableNotFound) as error:
+        raise _failed(_last_line(getattr(error, "stderr", None) or b"")) from None
+
+
+def _by_wheel(dot: str, form: str) -> bytes:
+    if find_spec("pygraphviz") is None:
+        raise DrawError(
+            "Graphviz is not installed; pip install pygraphviz (its wheel carries Graphviz) or put the program "
+            "dot on the PATH. The DOT text needs neither"
         )
+    command = [sys.executable, "-P", "-c", _BUNDLED, form]
+    try:
+        done = subprocess.run(command, input=dot.encode(), capture_output=True, timeout=_SECONDS, check=False)
     except subprocess.TimeoutExpired:
         raise DrawError(f"layout took more than {_SECONDS} s; draw fewer nodes, or pass fold=True") from None
-    if done.returncode or not done.stdout:
-        raise DrawError(f"Graphviz failed ({_last_line(done.stderr)}); its DOT text is the drawing's .dot")
+    if done.returncode:
+        raise _failed(_last_line(done.stderr))
     return done.stdout
 
 
-def _command(form: str) -> list[str]:
-    program = shutil.which("dot")
-    if program:
-        return [program, f"-T{form}"]
-    if find_spec("pygraphviz") is not None:
-        return [sys.executable, "-P", "-c", _BUNDLED, form]
-    raise DrawError(
-        "Graphviz is not installed; pip install pygraphviz (its wheel carries Graphviz) or put the program "
-        "dot on the PATH. The DOT text needs neither"
-    )
+def _failed(why: str) -> DrawError:
+    return DrawError(f"Graphviz failed ({why}); its DOT text is the drawing's .dot")
 
 
 def _last_line(text: bytes) -> str:

@@ -6,14 +6,16 @@ from graphc.codegen.module import EmittedKernel, Module, formulas_of, layers_of
 from graphc.draw.kernels import BufferBox, KernelBox, KernelPlan
 from graphc.lower.kernels import Kernel
 from graphc.lower.schedule import Schedule, Storage
+from graphc.program.stages import one_tile
 from graphc.types import Dim
 
 
 def kernel_plan(module: Module, schedule: Schedule, title: str) -> KernelPlan:
     """The steps of a program with the buffers that they read and write; scratch inside a kernel is left out."""
     kernel_of = {k.name: k for k in module.kernels}
+    tiles = {name for step in module.steps for name in step.tiles}
     boxes = [
-        _box(schedule, number, kernel, kernel_of[step.kernel], step.bytes)
+        _box(schedule, number, kernel, kernel_of[step.kernel], one_tile(step.bytes, tiles))
         for number, (kernel, step) in enumerate(zip(schedule.kernels, module.steps, strict=True))
     ]
     shown = {name for box in boxes for name in (*box.reads, *box.writes)}

@@ -24,20 +24,20 @@ class Stages(Mapping[str, Any]):
     """
 
     inputs: tuple[Handle, ...]
-    values: Mapping[str, Any]
+    by_name: Mapping[str, Any]
     applications: tuple[Any, ...] = ()
 
     def __getitem__(self, name: str) -> Any:
-        return self.values[name]
+        return self.by_name[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.values)
+        return iter(self.by_name)
 
     def __len__(self) -> int:
-        return len(self.values)
+        return len(self.by_name)
 
     def __str__(self) -> str:
-        return "\n\n".join(f"== {name} ==\n{value}" for name, value in self.values.items())
+        return "\n\n".join(f"== {name} ==\n{value}" for name, value in self.by_name.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Cost:
         unknown = {name for s in module.steps for name in s.tiles}
         flops = sum((s.product_flops + s.other_flops for s in module.steps), 0)
         moved = sum((s.bytes for s in module.steps), 0)
-        return Cost(_one_tile(flops, unknown), _one_tile(moved, unknown))
+        return Cost(one_tile(flops, unknown), one_tile(moved, unknown))
 
     def at(self, **sizes: int) -> dict[str, int]:
         return {"flops": dim_evaluate(self.flops, sizes), "bytes": dim_evaluate(self.bytes, sizes)}
@@ -61,7 +61,7 @@ class Cost:
         return f"{self.flops} floating-point operations, {self.bytes} bytes"
 
 
-def _one_tile(dim: Dim, tiles: set[str]) -> Dim:
+def one_tile(dim: Dim, tiles: set[str]) -> Dim:
     """Partial results counted as for one tile: they are small beside the rest."""
     from graphc.size import dim_symbols, substitute
 
