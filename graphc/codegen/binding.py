@@ -1,4 +1,4 @@
-"""A program bound to concrete sizes: the step table, argument blocks and arena that the parallel entry walks through."""
+"""A program bound to concrete sizes: step table, argument blocks and arena that the parallel entry walks through."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.codegen.frame import Buffer
 from graphc.codegen.module import Module, Step
 from graphc.lower.memory import ALIGNMENT, Lifetime, MemoryPlan, plan_memory
 from graphc.lower.schedule import Storage
@@ -15,13 +16,15 @@ from graphc.runtime import launch
 from graphc.size import compile_dims
 from graphc.types import Dim
 
+Array = np.ndarray[Any, Any]
+
 # Nanoseconds of work below which a step is not cut further: an order above what meeting at a step costs.
 TILE_NS = 4000.0
 MOST_TILES = 64
 PRODUCT_FLOPS_PER_NS, OTHER_FLOPS_PER_NS, BYTES_PER_NS = 150.0, 12.0, 24.0
 
 
-def aligned(size: int) -> np.ndarray[Any, Any]:
+def aligned(size: int) -> Array:
     """``size`` bytes that begin at a cache line."""
     raw = np.zeros(size + ALIGNMENT, np.uint8)
     start = -raw.ctypes.data % ALIGNMENT
@@ -40,12 +43,12 @@ def tile_count(step: Step, rows: int, product_flops: int, other_flops: int, move
 class Bound:
     """Tables for one tuple of sizes. ``slots`` holds the address of every storage; ``plan`` where temporaries lie."""
 
-    slots: np.ndarray[Any, Any]
-    arguments: np.ndarray[Any, Any]
-    steps: np.ndarray[Any, Any]
+    slots: Array
+    arguments: Array
+    steps: Array
     plan: MemoryPlan
-    temporaries: np.ndarray[Any, Any]
-    offsets: np.ndarray[Any, Any]
+    temporaries: Array
+    offsets: Array
     tiles: tuple[int, ...]
     arena: int = 0
 
@@ -61,7 +64,7 @@ class Bound:
 
 
 class Tables:
-    """Makes ``Bound`` tables for tuples of sizes: size polynomials are compiled once, a new size only evaluates them."""
+    """Makes ``Bound`` tables for tuples of sizes: polynomials are compiled once, a new size only evaluates them."""
 
     def __init__(self, module: Module, storages: Sequence[Storage], addresses: Mapping[str, int]) -> None:
         self.module = module
@@ -71,8 +74,8 @@ class Tables:
         self.costs = compile_dims(costs)
         self.moved = compile_dims([s.bytes for s in module.steps])
         self.sizes = compile_dims([s.size for s in storages])
-        self.dims = [what for s in module.steps for kind, what in s.arguments if kind == "size"]
-        self.arguments = compile_dims(self.dims)
+        arguments = (a for s in module.steps for a in s.arguments)
+        self.arguments = compile_dims([a for a in arguments if not isinstance(a, Buffer)])
 
     def bind(self, sizes: Mapping[str, int]) -> Bound:
         env, tiles, rows = self.cut(dict(sizes))
@@ -81,16 +84,18 @@ class Tables:
         temporaries = np.array(sorted(plan.offsets), np.int64)
         offsets = np.array([plan.offsets[int(k)] for k in temporaries], np.int64)
         arguments, starts = self.argument_block(slots, env)
-        return Bound(slots, arguments, self.step_table(tiles, rows, starts), plan, temporaries, offsets, tuple(tiles))
+        steps = self.step_table(tiles, rows, starts)
+        return Bound(slots, arguments, steps, plan, temporaries, offsets, tuple(tiles))
 
     def cut(self, env: dict[str, int]) -> tuple[dict[str, int], list[int], list[int]]:
         """The sizes with the tile count of each step, whose partial results later steps combine."""
-        unknown = {name: MOST_TILES for s in self.module.steps for name in s.tiles}
-        first = self.costs({**unknown, **env})
-        moved = self.moved({**unknown, **env})
-        tiles = [tile_count(s, *first[3 * k : 3 * k + 3], moved[k]) for k, s in enumerate(self.module.steps)]
-        env.update((name, count) for s, count in zip(self.module.steps, tiles, strict=True) for name in s.tiles)
-        return env, tiles, [first[3 * k] for k in range(len(tiles))]
+        unknown = {name: MOST_TILES for s in self.module.steps for name in s.tiles} | env
+        costs, moved = self.costs(unknown), self.moved(unknown)
+        rows, *flops = costs[0::3], costs[1::3], costs[2::3]
+        tiles = [tile_count(*each) for each in zip(self.module.steps, rows, *flops, moved, strict=True)]
+        counted = zip(self.module.steps, tiles, strict=True)
+        env.update((name, count) for step, count in counted for name in step.tiles)
+        return env, tiles, list(rows)
 
     def lifetimes(self, env: Mapping[str, int]) -> list[Lifetime]:
         sizes = self.sizes(env)
@@ -100,20 +105,22 @@ class Tables:
             if s.kind == "temporary"
         ]
 
-    def argument_block(self, slots: np.ndarray[Any, Any], env: Mapping[str, int]) -> tuple[np.ndarray[Any, Any], list[int]]:
+    def argument_block(self, slots: Array, env: Mapping[str, int]) -> tuple[Array, list[int]]:
         """All argument blocks behind each other, and where each step's begins."""
         values, base = iter(self.arguments(env)), slots.ctypes.data
         flat: list[int] = []
         starts: list[int] = []
         for step in self.module.steps:
             starts.append(len(flat))
-            flat.extend(base + 8 * int(what) if kind == "buffer" else next(values) for kind, what in step.arguments)  # pyright: ignore[reportArgumentType]
+            flat.extend(
+                base + 8 * a.storage if isinstance(a, Buffer) else next(values) for a in step.arguments
+            )
         block = np.array([*flat, 0], np.int64)
         return block, [block.ctypes.data + 8 * start for start in starts]
 
-    def step_table(self, tiles: Sequence[int], rows: Sequence[int], starts: Sequence[int]) -> np.ndarray[Any, Any]:
-        count = max(1, len(tiles))
-        table = np.frombuffer(aligned(8 * launch.STEP_WORDS * count), np.int64).reshape(count, launch.STEP_WORDS)
+    def step_table(self, tiles: Sequence[int], rows: Sequence[int], starts: Sequence[int]) -> Array:
+        shape = (max(1, len(tiles)), launch.STEP_WORDS)
+        table = np.frombuffer(aligned(8 * shape[0] * shape[1]), np.int64).reshape(shape)
         for k, (address, start) in enumerate(zip(self.addresses, starts, strict=True)):
             table[k, launch.KERNEL], table[k, launch.ARGS] = address, start
             table[k, launch.TILES], table[k, launch.ROWS] = tiles[k], rows[k]

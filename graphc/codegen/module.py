@@ -7,16 +7,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from graphc import registry
-from graphc.codegen.kernel import KernelText, write_kernel
+from graphc.codegen.frame import Argument, Buffer, KernelText
+from graphc.codegen.kernel import write_kernel
 from graphc.graph import Graph
 from graphc.lower.kernels import Kernel
-from graphc.lower.schedule import Schedule
+from graphc.lower.schedule import Schedule, Storage
 from graphc.runtime.launch import ENTRY
 from graphc.types import Dim, product
 
 VECTOR_MATH = frozenset({
-    "exp", "expm1", "log", "log1p", "log2", "tanh", "sigmoid", "softplus", "erf", "erfc", "rsqrt", "sin", "cos", "tan", "asin", "acos",
-    "atan", "atan2", "sinh", "cosh", "asinh", "acosh", "atanh", "pow",
+    "exp", "expm1", "log", "log1p", "log2", "tanh", "sigmoid", "softplus", "erf", "erfc", "rsqrt", "sin", "cos",
+    "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "asinh", "acosh", "atanh", "pow",
 })  # fmt: skip
 
 
@@ -25,7 +26,7 @@ class Step:
     """One call of a kernel: its argument block, how many rows, and what the work costs (symbolic in the sizes)."""
 
     kernel: str
-    arguments: tuple[tuple[str, int | Dim], ...]
+    arguments: tuple[Argument, ...]
     rows: Dim
     tiles: tuple[str, ...]  # symbols that stand for its number of tiles
     product_flops: Dim  # of matrix products
@@ -41,9 +42,9 @@ class EmittedKernel:
     name: str
     role: str
     text: KernelText
-    steps: list[int] = field(default_factory=lambda: [])
-    layers: list[str] = field(default_factory=lambda: [])
-    formulas: list[str] = field(default_factory=lambda: [])
+    steps: list[int] = field(default_factory=list[int])
+    layers: list[str] = field(default_factory=list[str])
+    formulas: list[str] = field(default_factory=list[str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +77,18 @@ def emit(schedule: Schedule, name: str) -> Module:
 
 def _named(graph: Graph, kernel: Kernel, text: KernelText, known: dict[str, EmittedKernel]) -> EmittedKernel:
     role, layers = role_of(graph, kernel), layers_of(graph, kernel)
-    stem = "_".join(re.sub(r"\W+", "_", x, flags=re.ASCII).strip("_") for x in (role, layers[-1] if layers else _last_op(graph, kernel)) if x)[:48]
+    names = (role, layers[-1] if layers else _last_op(graph, kernel))
+    stem = "_".join(_word(name) for name in names if name)[:48]
     taken = {k.name for k in known.values()}
     name, count = stem, 2
     while name in taken:
         name, count = f"{stem}_{count}", count + 1
     return EmittedKernel(name, role, text, formulas=list(formulas_of(graph, kernel)))
+
+
+def _word(name: str) -> str:
+    """``name`` as part of an identifier."""
+    return re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_")
 
 
 def _last_op(graph: Graph, kernel: Kernel) -> str:
@@ -110,7 +117,9 @@ def formulas_of(graph: Graph, kernel: Kernel) -> Iterator[str]:
 def formula(graph: Graph, at: int) -> str:
     """Node ``at`` as a formula over its operands: names for leaves, ids for other nodes."""
     node = graph.nodes[at]
-    return node_text(graph, at) if node.is_leaf else registry.lookup(node.op).label([node_text(graph, i) for i in node.operands], node.param)
+    if node.is_leaf:
+        return node_text(graph, at)
+    return registry.lookup(node.op).label([node_text(graph, i) for i in node.operands], node.param)
 
 
 def node_text(graph: Graph, at: int) -> str:
@@ -122,21 +131,22 @@ def node_text(graph: Graph, at: int) -> str:
 
 
 def _step(schedule: Schedule, kernel: Kernel, emitted: EmittedKernel, text: KernelText) -> Step:
-    products = [n for n in kernel.nests if n.product is not None]
-    flops = sum((_product_flops(n.product.sizes) for n in products if n.product is not None), 0)
-    other = sum((n.loop.cost() for n in kernel.nests if n.product is None), 0)
-    moved = sum((_bytes(schedule, what) for kind, what in text.arguments if kind == "buffer"), 0)
-    cut_rows = bool(products) and not products[0].product.batch  # type: ignore[union-attr]  # pyright: ignore[reportOptionalMemberAccess]
-    return Step(emitted.name, text.arguments, product(kernel.group.rows), kernel.group.tiles, flops, other, moved, 32 if cut_rows else 1)
+    products = [n.product for n in kernel.nests if n.product is not None]
+    moved = (_bytes(schedule.storages[a.storage]) for a in text.arguments if isinstance(a, Buffer))
+    return Step(
+        kernel=emitted.name,
+        arguments=text.arguments,
+        rows=product(kernel.group.rows),
+        tiles=kernel.group.tiles,
+        product_flops=sum((2 * product(p.sizes) for p in products), 0),
+        other_flops=sum((n.loop.cost() for n in kernel.nests if n.product is None), 0),
+        bytes=sum(moved, 0),
+        block=32 if products and not products[0].batch else 1,  # a product is slow on few rows
+    )
 
 
-def _product_flops(sizes: Sequence[Dim]) -> Dim:
-    return 2 * product(sizes)
-
-
-def _bytes(schedule: Schedule, storage: int | Dim) -> Dim:
-    found = schedule.storages[storage]  # type: ignore[index]  # pyright: ignore[reportArgumentType, reportCallIssue]
-    return found.size * found.dtype.itemsize
+def _bytes(storage: Storage) -> Dim:
+    return storage.size * storage.dtype.itemsize
 
 
 # ------------------------------------------------------------------------------------------------ the text

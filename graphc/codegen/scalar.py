@@ -8,9 +8,9 @@ from graphc.loops import FUNCTIONS, Axis, Call, Const, Expr, Extent, Load
 from graphc.types import DType
 
 _SUFFIXED = frozenset({
-    "abs", "maximum", "minimum", "floor", "ceil", "rint", "trunc", "sqrt", "rsqrt", "exp", "expm1", "log", "log1p", "log2",
-    "tanh", "sigmoid", "softplus", "erf", "erfc", "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "asinh",
-    "acosh", "atanh", "pow",
+    "abs", "maximum", "minimum", "floor", "ceil", "rint", "trunc", "sqrt", "rsqrt", "exp", "expm1", "log", "log1p",
+    "log2", "tanh", "sigmoid", "softplus", "erf", "erfc", "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh",
+    "cosh", "asinh", "acosh", "atanh", "pow",
 })  # fmt: skip
 _ACCUMULATE = {"add": "add", "mul": "mul", "maximum": "max", "minimum": "min"}
 _BOOL_COMBINE = {"maximum": "|", "minimum": "&", "add": "|", "mul": "&"}
@@ -52,7 +52,9 @@ class Writer:
     """Writes expressions. ``load`` writes a load, ``axis`` an iteration index, ``extent`` a size; ``named`` holds the
     locals that stand for expressions already computed."""
 
-    def __init__(self, load: Callable[[Load], str], axis: Callable[[int], str], extent: Callable[[Extent], str]) -> None:
+    def __init__(
+        self, load: Callable[[Load], str], axis: Callable[[int], str], extent: Callable[[Extent], str]
+    ) -> None:
         self.load = load
         self.axis = axis
         self.extent = extent
