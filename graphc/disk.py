@@ -3,7 +3,8 @@
 Some of what is read here is run, so nothing is trusted but what this user wrote and what still has its hash:
 folders and files belong to the user and to nobody else, a file begins with the SHA-256 of the rest, and a file that
 does not match is as good as absent. Files are written whole under another name and then renamed, so that
-processes may read and write at once. Without a safe, writable folder everything works, and is found anew in each process.
+processes may read and write at once. Without a safe, writable folder everything works, and
+is found anew in each process.
 """
 
 from __future__ import annotations

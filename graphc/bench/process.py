@@ -34,8 +34,8 @@ def measure(name: str) -> dict[str, Any]:
     times = step_times(step, inputs)
     return {
         "declare": declared - imported, "compile": compiled - declared, "first call": called - compiled,
-        "after import": called - imported, "functions compiled": step.compiled, "step": median(times), "fastest step": min(times),
-        "compiled by a new batch size": compiled_by_new_batch(workload, step),
+        "after import": called - imported, "functions compiled": step.compiled, "step": median(times),
+        "fastest step": min(times), "compiled by a new batch size": compiled_by_new_batch(workload, step),
     }  # fmt: skip
 
 

@@ -30,8 +30,8 @@ class Startup:
 
     def row(self) -> tuple[str, ...]:
         return (
-            self.workload, f"{self.imported:.2f} s", f"{self.cold:.2f} s", f"{self.warm:.2f} s", f"{self.step * 1e6:.1f} us",
-            str(self.recompiled),
+            self.workload, f"{self.imported:.2f} s", f"{self.cold:.2f} s", f"{self.warm:.2f} s",
+            f"{self.step * 1e6:.1f} us", str(self.recompiled),
         )  # fmt: skip
 
 

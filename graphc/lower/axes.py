@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from graphc.loops import Axis, Call, Const, Expr, Load, Loop
 from graphc.types import Dim, DType, Shape, product
@@ -68,7 +69,7 @@ def strides(shape: Shape) -> tuple[Dim, ...]:
 
 
 def affine(load: Load, shape: Shape, count: int) -> tuple[Dim, ...] | None:
-    """The stride of ``load`` along each of ``count`` iteration axes; None where an index is not a plain axis or literal 0."""
+    """Stride of ``load`` along each of ``count`` iteration axes; None where an index is neither an axis nor literal 0."""
     found: list[Dim] = [0] * count
     for index, step in zip(load.index, strides(shape), strict=True):
         if isinstance(index, Axis):
@@ -80,7 +81,7 @@ def affine(load: Load, shape: Shape, count: int) -> tuple[Dim, ...] | None:
 
 def collapses(stride: Sequence[Dim], axes: Sequence[int], sizes: Sequence[Dim]) -> bool:
     """Whether ``axes``, walked in turn, step through memory like one axis."""
-    return all(stride[a] == stride[b] * sizes[b] for a, b in zip(axes, axes[1:], strict=False))
+    return all(stride[a] == stride[b] * sizes[b] for a, b in pairwise(axes))
 
 
 # ------------------------------------------------------------------------------------------- contractions

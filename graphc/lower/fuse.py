@@ -29,6 +29,7 @@ from graphc.size import symbol
 from graphc.types import Dim, Shape
 
 CHEAP = 6  # floating-point operations up to which a value is computed again instead of kept
+TILES = "__tiles"  # begins the names of sizes that count tiles
 MOST_MEMBERS = 96  # nests of one kernel: compile time grows faster than linearly beyond
 
 
@@ -87,7 +88,7 @@ def operations(loop: Loop) -> int:
 
 
 def tiles_symbol(number: int) -> str:
-    return f"__tiles{number}"
+    return f"{TILES}{number}"
 
 
 def fuse(program: NestProgram) -> tuple[NestProgram, tuple[Group, ...]]:
@@ -205,7 +206,7 @@ class _Fusion:
                 self.merge(producer, self.group_of[nest.number])
 
     def waits(self, nest: Nest) -> bool:
-        """Whether ``nest`` is left to its first reader: a cheap map of values that have memory anyway need not be stored."""
+        """Whether ``nest`` is left to its first reader: a cheap map of values in memory need not be stored."""
         if nest.loop.combine or nest.loop.scatter is not None or nest.number in self.stored:
             return False
         computed = {self.program.root(s) for s in sources(nest.value)} & set(self.nests)
@@ -306,4 +307,4 @@ def _common(a: Shape, b: Shape) -> int:
     return count
 
 
-__all__ = ["Dim", "Group", "Nest", "fuse", "tiles_symbol"]
+__all__ = ["TILES", "Dim", "Group", "Nest", "fuse", "tiles_symbol"]

@@ -22,7 +22,7 @@ class Inner:
     """Nests that share one inner loop over ``sizes`` (the axes behind the rows)."""
 
     sizes: Shape
-    nests: list[Nest] = field(default_factory=list)
+    nests: list[Nest] = field(default_factory=list[Nest])
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,8 @@ Axes of literal size 1 are dropped; a reshape is another view of the same memory
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from graphc import registry
 from graphc.graph import Cone, Graph, Node
@@ -344,7 +343,7 @@ def looked_up(index: Expr) -> Load | None:
             return None
 
 
-def _map_expressions(loop: Loop, visit: Any, *, scattered: bool = True) -> Loop:
+def _map_expressions(loop: Loop, visit: Callable[[Expr], Expr], *, scattered: bool = True) -> Loop:
     scatter = loop.scatter if loop.scatter is None or not scattered else tuple(visit(e) for e in loop.scatter)
     return replace(loop, expr=visit(loop.expr), scatter=scatter)
 

@@ -1,8 +1,9 @@
 """The schedule: kernels in order, and which memory each value lives in.
 
-Updates are written in place: the kernel that computes the next value of a parameter runs after every other reader of the old
-one and overwrites it element by element. Where no order allows that, the new value is computed aside and copied
-by a last step. Temporaries take over the memory of a value that dies in the kernel that computes them, on the same terms.
+Updates are written in place: the kernel that computes the next value of a parameter runs after every other reader
+of the old one and overwrites it element by element. Where no order allows that, the new value is computed aside and
+copied by a last step. Temporaries take over the memory of a value that dies in the kernel that computes them, on
+the same terms.
 """
 
 from __future__ import annotations

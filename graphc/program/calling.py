@@ -17,8 +17,8 @@ from graphc.types import Dim, Type
 Array = np.ndarray[Any, Any]
 SMALL = 16384  # bytes up to which an output is computed aside and copied: cheaper than a new array's address
 
-# An array's data pointer is the first member behind the object header in NumPy's ABI, and reading it there costs a tenth
-# of asking through ``array.ctypes``.
+# An array's data pointer is the first member behind the object header in NumPy's ABI, and reading it there costs a
+# tenth of asking through ``array.ctypes``.
 _HEADER = object.__basicsize__
 _word = ctypes.c_ssize_t.from_address
 
@@ -37,8 +37,8 @@ def address_of(array: Array) -> int:
 class IndexCheck:
     """An input used as indices: every element must be within ``[-size, size)``.
 
-    Without a ``name`` it is a constant, from ``low`` to ``high``, or computed (0 to 0): kernels keep computed indices within
-    the size, which must not be 0 unless ``count`` is.
+    Without a ``name`` it is a constant, from ``low`` to ``high``, or computed (0 to 0): kernels keep computed indices
+    within the size, which must not be 0 unless ``count`` is.
     """
 
     name: str
@@ -61,7 +61,7 @@ class IndexCheck:
             ).located(self.where, self.place)
 
     def __call__(self, indices: Array, size: int) -> None:
-        """Raise ``InputError`` for the first index out of range. As unsigned numbers, negative indices are large too."""
+        """Raise ``InputError`` for the first index out of range. Seen as unsigned, negative ones are large too."""
         if indices.size == 0:
             return
         flat = indices.view(np.uint32 if indices.itemsize == 4 else np.uint64)
