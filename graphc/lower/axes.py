@@ -69,7 +69,7 @@ def strides(shape: Shape) -> tuple[Dim, ...]:
 
 
 def affine(load: Load, shape: Shape, count: int) -> tuple[Dim, ...] | None:
-    """Stride of ``load`` along each of ``count`` iteration axes; None where an index is neither an axis nor literal 0."""
+    """Stride of ``load`` along each of ``count`` iteration axes; None where an index is neither axis nor literal 0."""
     found: list[Dim] = [0] * count
     for index, step in zip(load.index, strides(shape), strict=True):
         if isinstance(index, Axis):
