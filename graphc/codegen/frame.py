@@ -31,10 +31,12 @@ Argument = (
 
 @dataclass(frozen=True, slots=True)
 class KernelText:
-    """The body of a kernel and what its argument block holds, in order."""
+    """The body of a kernel, what its argument block holds, in order, and how many subexpressions it computes once
+    though several statements use them."""
 
     body: str
     arguments: tuple[Argument, ...]
+    repeated: int = 0
 
 
 class Frame:
@@ -49,9 +51,10 @@ class Frame:
             schedule.storage_of[n.number] for n in kernel.nests if n.number in schedule.storage_of
         }
         self.names: Counter[str] = Counter()
+        self.repeated = 0
 
     def text(self) -> KernelText:
-        return KernelText("\n".join([*self._header(), *self.lines]), tuple(self.arguments))
+        return KernelText("\n".join([*self._header(), *self.lines]), tuple(self.arguments), self.repeated)
 
     def _header(self) -> Iterator[str]:
         for position, (what, name) in enumerate(self.arguments.items()):

@@ -25,6 +25,7 @@ class Statements:
         """The statements of ``inner``; ``totals`` holds the registers of reductions that are under way."""
         expressions = {n.number: canonical(n, n.loop.expr) for n in inner.nests}
         repeated = _repeated(expressions.values())
+        self.frame.repeated += len(repeated)
         self.access.writer.named = named = dict[Expr, str]()
         for nest in inner.nests:
             self.access.nest = nest

@@ -69,6 +69,7 @@ class Graph:
         self.seed = int(seed)
         self.nodes: list[Node] = []
         self.required: list[Required] = []
+        self.reused = 0  # how often an operation was asked for that stood already
         self.initial: dict[int, Any] = {}
         self.state_updates: dict[int, int] = {}
         self._index: dict[Any, int] = {}
@@ -192,6 +193,7 @@ class Graph:
     ) -> Handle:
         key = key_of(op, operands, params, kind.dtype)
         at = self._index.get(key)
+        self.reused += at is not None and op not in LEAVES
         if at is None:
             at = self._index[key] = self._insert(Node(op, operands, params, kind))
         self._origins[at][self.here()] = None

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from graphc.codegen.module import emit
-from graphc.errors import CompileError, GraphError, InputError
+from graphc.errors import CompileError, GraphError, InputError, SizeError
 from graphc.graph import Cone, Graph, Handle, check_update
-from graphc.lower.fuse import fuse
+from graphc.lower.fuse import TILES, fuse
 from graphc.lower.nests import Lookup, NestProgram, expand
 from graphc.lower.schedule import schedule
 from graphc.passes import DEFAULT, pipeline, run
@@ -18,6 +18,7 @@ from graphc.program.program import Program
 from graphc.program.stages import Stages
 from graphc.program.store import store_of
 from graphc.rewrite import stabilise as stabilise_pass
+from graphc.size import dim_symbols
 from graphc.types import Dim
 
 
@@ -85,9 +86,20 @@ def declare(outputs: Any, updates: Any, mode: str) -> Cone:
         check_update(target, value)
     found = {target.id: value.id for target, value in updates.items()}
     cone = Cone(graph, {str(name): node.id for name, node in named.items()}, found)
-    if mode != "train":
-        return cone
-    return Cone(graph, cone.outputs, {**_attached(graph, cone), **found})
+    if mode == "train":
+        cone = Cone(graph, cone.outputs, {**_attached(graph, cone), **found})
+    _check_sizes(cone)
+    return cone
+
+
+def _check_sizes(cone: Cone) -> None:
+    """Raise ``SizeError`` for a size whose name kernels use to count their tiles."""
+    for handle in map(cone.graph.handle, _inputs(cone)):
+        taken = [s for d in handle.shape for s in dim_symbols(d) if s.startswith(TILES)]
+        if taken:
+            raise SizeError(
+                f"size {taken[0]!r} has a name kept for kernels; choose one without {TILES!r}"
+            ).located(handle.label, handle.place)
 
 
 def _mapping(given: Any, what: str) -> dict[Any, Any]:

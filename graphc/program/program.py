@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from graphc.binding import Binder, SizeChecks
 from graphc.codegen.binding import Bound, Tables, aligned
 from graphc.codegen.module import Module
-from graphc.draw import draw
+from graphc.draw import Drawing, draw
 from graphc.draw.kernels import KernelPlan
 from graphc.errors import InputError
 from graphc.graph import Cone, Constant
 from graphc.lower.schedule import Schedule
 from graphc.program.calling import SMALL, IndexCheck, Output, Ready, Taken, address_of, plain
 from graphc.program.picture import kernel_plan
-from graphc.program.stages import Cost, Plan, Report, Stages
+from graphc.program.report import Report
+from graphc.program.stages import Cost, Plan, Stages
 from graphc.program.store import Parameters, Store
 from graphc.runtime import jit
 from graphc.size import dim_evaluate
@@ -30,8 +31,9 @@ MOST_BOUND = 32  # tuples of sizes whose tables are kept
 class Program:
     """What ``gc.compile`` returns.
 
-    ``program(**inputs)`` checks the arrays, runs the kernels and returns ``{name: new array}``. One call runs at a time on a
-    store of parameters; other threads wait. Updates take effect together, after all outputs were computed from the values before.
+    ``program(**inputs)`` checks the arrays, runs the kernels and returns ``{name: new array}``. One call runs at a
+    time on a store of parameters; other threads wait. Updates take effect together, after all outputs were computed
+    from the values before.
     """
 
     def __init__(
@@ -47,7 +49,7 @@ class Program:
         self.stages = stages
         self.name = graph.name
         self._module, self._schedule, self._store, self._index_checks = module, schedule, store, tuple(checks)
-        self._loaded = jit.load(module.source, f"<graphc {self.name}>")
+        self._loaded = jit.load(module.source, f"<graphc {ascii(self.name)[1:-1]}>")
         self._tables = Tables(module, schedule.storages, self._loaded.addresses)
         self.inputs = {h.name: h.type for h in stages.inputs}
         self._binder = Binder(self.inputs)
@@ -75,7 +77,7 @@ class Program:
 
     def _stored(self, kind: str) -> Parameters:
         graph = self._schedule.program.graph
-        found = {}
+        found: dict[str, Type] = {}
         for handle in graph.leaves(kind):
             self._store.take(graph, handle)
             found[handle.name] = handle.type
@@ -93,7 +95,7 @@ class Program:
 
     # ------------------------------------------------------------------------------------------- calling
 
-    def __call__(self, **inputs: Any) -> dict[str, Array]:
+    def __call__(self, /, **inputs: Any) -> dict[str, Array]:
         """Run the program; ``inputs`` are arrays by name. Raises ``InputError`` before anything runs or changes."""
         with self._store.lock:
             ready = self._last
@@ -192,8 +194,9 @@ class Program:
         return self._loaded.compiled
 
     def report(self) -> Report:
-        """Nodes, operations and bytes before and after each pass, shared subterms, kernels, memory."""
-        return Report.of(self.stages, self._module, self._schedule)
+        """Nodes, operations and bytes after each pass, what is shared, kernels, and the memory plan of the last call."""
+        plan = None if self._last is None else self._last.bound.plan
+        return Report.of(self.stages, self._module, self._schedule, plan)
 
     @property
     def cone(self) -> Cone:
@@ -205,7 +208,13 @@ class Program:
         """The kernels as a drawing sees them."""
         return kernel_plan(self._module, self._schedule, self.name)
 
-    def draw(self, path: Any = None, *, view: str = "kernels", **options: Any) -> Any:
+    def draw(
+        self,
+        path: Any = None,
+        *,
+        view: Literal["forward", "backward", "both", "kernels"] = "kernels",
+        **options: Any,
+    ) -> Drawing:
         """A drawing of the program: its kernels, or its graph by ``view="forward"`` or ``"backward"``."""
         return draw(self, path, view=view, **options)
 
