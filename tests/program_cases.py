@@ -11,10 +11,10 @@ import numpy as np
 import op_cases
 
 import graphc as gc
-from graphc.graph import Build, Graph, Handle
+from graphc.graph import Graph, Handle
 from graphc.registry import Op, Sample
-from graphc.size import Size, dim_evaluate, dim_symbols
-from graphc.types import DType, Type, as_shape
+from graphc.size import dim_evaluate
+from graphc.types import as_shape
 
 # Relative to the largest value of the array: rounding of sums, and functions within a few units of the last place.
 TOLERANCE = {"float32": 2e-5, "float64": 1e-12}
@@ -33,14 +33,18 @@ def agree(found: Any, due: Any, what: str = "", slack: float = 1.0) -> None:
     np.testing.assert_allclose(found, due, rtol=tolerance, atol=tolerance * scale, err_msg=what)
 
 
-def check(outputs: Mapping[str, Handle], values: Mapping[str, Any], slack: float = 1.0, **options: Any) -> gc.Program:
+def check(
+    outputs: Mapping[str, Handle], values: Mapping[str, Any], slack: float = 1.0, **options: Any
+) -> gc.Program:
     """Compile ``outputs``, call with ``values`` and compare with the interpreter."""
     program = gc.compile(outputs, **options)
     hold(program, outputs, values, slack)
     return program
 
 
-def hold(program: gc.Program, outputs: Mapping[str, Handle], values: Mapping[str, Any], slack: float = 1.0) -> None:
+def hold(
+    program: gc.Program, outputs: Mapping[str, Handle], values: Mapping[str, Any], slack: float = 1.0
+) -> None:
     given = {name: values[name] for name in program.inputs}
     found, due = program(**given), gc.interpret(dict(outputs), **given)
     assert list(found) == list(outputs)
@@ -56,7 +60,6 @@ class Bundle:
     graph: Graph = field(default_factory=lambda: Graph("bundle"))
     outputs: dict[str, Handle] = field(default_factory=dict)
     samples: dict[str, Sample] = field(default_factory=dict)
-    bound: dict[str, int] = field(default_factory=dict)  # symbols that no input shows get one that does
 
     def add(self, op: Op) -> None:
         for number, sample in enumerate(op.samples):
@@ -72,7 +75,9 @@ class Bundle:
             self.samples[name] = sample
         if not operands:
             return
-        params = {name: self.floating if value == "float32" else value for name, value in sample.params.items()}
+        params = {
+            name: self.floating if value == "float32" else value for name, value in sample.params.items()
+        }
         self.outputs[f"{op.name} {number}"] = self.graph.add(op.name, operands, **params)
 
     def values(self, sizes: Mapping[str, int]) -> dict[str, np.ndarray]:
@@ -80,7 +85,9 @@ class Bundle:
         for name, sample in self.samples.items():
             kind = self.graph[name].type
             rng = np.random.default_rng([zlib.crc32(name.encode()), *sizes.values()])
-            found[name] = op_cases.draw(sample, tuple(dim_evaluate(d, sizes) for d in kind.shape), kind.dtype, rng)
+            found[name] = op_cases.draw(
+                sample, tuple(dim_evaluate(d, sizes) for d in kind.shape), kind.dtype, rng
+            )
         return found
 
 
@@ -103,4 +110,4 @@ def batches(items: list[Any], size: int) -> Iterator[list[Any]]:
         yield items[start : start + size]
 
 
-__all__ = ["Build", "Bundle", "DType", "Size", "Type", "agree", "batches", "check", "dim_symbols", "gradients", "hold"]
+__all__ = ["Bundle", "agree", "batches", "check", "gradients", "hold"]

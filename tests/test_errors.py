@@ -618,11 +618,15 @@ def test_computed_indices_out_of_range_stay_inside() -> None:
     k = g.param("k", (2,), "int64", init=np.array([3, 900]))
     far = i * 1000
     outputs = {
-        "take": gc.take(x, far, axis=0), "where": gc.take(x, gc.where(m, i, 0), axis=0), "padded": gc.take(x, gc.pad(i, ((0, 1),), constant_values=9**9), axis=0),
+        "take": gc.take(x, far, axis=0),
+        "where": gc.take(x, gc.where(m, i, 0), axis=0),
+        "padded": gc.take(x, gc.pad(i, ((0, 1),), constant_values=9**9), axis=0),
         "along": gc.take_along_axis(x, gc.broadcast_to(gc.sum(far), (5, 1)), axis=1),
-        "scatter": gc.scatter_add(gc.take(x, i, axis=0), far - 2000, size=4), "param": gc.take(x, k, axis=0),
-        "hot": gc.one_hot(far, 4), "nested": gc.take(x, gc.take(far, gc.argmax(i, axis=0)), axis=0),
-    }  # fmt: skip
+        "scatter": gc.scatter_add(gc.take(x, i, axis=0), far - 2000, size=4),
+        "param": gc.take(x, k, axis=0),
+        "hot": gc.one_hot(far, 4),
+        "nested": gc.take(x, gc.take(far, gc.argmax(i, axis=0)), axis=0),
+    }
     program = gc.compile(outputs)
     rows = np.arange(1500, dtype="float32").reshape(5, 300)
     found = program(x=rows, i=np.array([0, 2, -4], "int32"), m=np.array([False, True, False]))

@@ -92,13 +92,17 @@ def test_modules_import_only_from_above(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=shown)
 def test_third_party_packages_stay_behind_their_walls(path: Path) -> None:
-    tops = {node for node in ast.parse(path.read_text()).body if isinstance(node, ast.Import | ast.ImportFrom)}
+    tops = {
+        node for node in ast.parse(path.read_text()).body if isinstance(node, ast.Import | ast.ImportFrom)
+    }
     lines = {node.lineno for node in tops}
     for node, name in imports(path):
         package = name.split(".")[0]
         assert room(path) in WALLS.get(package, (room(path),)), f"{shown(path)} imports {name}"
         inside = room(path) in WALLS.get(package, ())  # the room is entered late as a whole
-        assert package not in LAZY or inside or node.lineno not in lines, f"{shown(path)} imports {name} at once"
+        assert package not in LAZY or inside or node.lineno not in lines, (
+            f"{shown(path)} imports {name} at once"
+        )
 
 
 @pytest.mark.parametrize("path", FILES, ids=shown)

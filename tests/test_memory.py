@@ -10,12 +10,15 @@ from hypothesis import strategies as st
 from random_dags import Case, dags, loss_of
 
 import graphc as gc
+from graphc.codegen.frame import Buffer
 from graphc.lower.memory import ALIGNMENT, Lifetime, MemoryPlan, lower_bound, plan_memory
 
 
 @st.composite
 def lifetimes(draw: st.DrawFn) -> list[Lifetime]:
-    spans = draw(st.lists(st.tuples(st.integers(1, 5000), st.integers(0, 30), st.integers(0, 12)), max_size=40))
+    spans = draw(
+        st.lists(st.tuples(st.integers(1, 5000), st.integers(0, 30), st.integers(0, 12)), max_size=40)
+    )
     return [Lifetime(k, size, first, first + length) for k, (size, first, length) in enumerate(spans)]
 
 
@@ -40,7 +43,9 @@ def test_temporaries_alive_together_never_overlap(lives: list[Lifetime]) -> None
 def test_the_lower_bound_is_the_most_that_is_alive_at_one_step(lives: list[Lifetime]) -> None:
     padded = [-(-life.size // ALIGNMENT) * ALIGNMENT for life in lives]
     steps = range(44)
-    alive = [sum(p for p, life in zip(padded, lives, strict=True) if life.first <= s <= life.last) for s in steps]
+    alive = [
+        sum(p for p, life in zip(padded, lives, strict=True) if life.first <= s <= life.last) for s in steps
+    ]
     assert lower_bound(lives) == max(alive)
 
 
@@ -60,18 +65,21 @@ def test_lifetimes_of_programs_cover_every_use(case: Case) -> None:
     """What the schedule says of lifetimes holds for what its kernels read and write; the plan follows it."""
     program = gc.compile({**case.outputs, "loss": loss_of(case)})
     schedule = program.stages["schedule"]
-    sizes = program.stages["module"].steps  # argument blocks: storages by step
+    steps = program.stages["module"].steps
     temporaries = {s.number: s for s in schedule.storages if s.kind == "temporary"}
     written: set[int] = set()
-    for number, step in enumerate(sizes):
-        for kind, what in step.arguments:
-            if kind == "buffer" and what in temporaries:
-                storage = temporaries[what]
-                assert storage.first <= number <= storage.last
-                assert what in written or number == storage.first
-                written.add(what)
+    for number, step in enumerate(steps):
+        used = {a.storage for a in step.arguments if isinstance(a, Buffer)} & temporaries.keys()
+        for storage in (temporaries[k] for k in used):
+            assert storage.first <= number <= storage.last
+            assert storage.number in written or number == storage.first
+        written |= used
     program(**{name: case.inputs[name] for name in program.inputs})
-    env = {str(d): n for x in case.differentiable for d, n in zip(x.shape, case.inputs[x.name].shape, strict=True)}
+    env = {
+        str(d): n
+        for x in case.differentiable
+        for d, n in zip(x.shape, case.inputs[x.name].shape, strict=True)
+    }
     lives = program._tables.lifetimes(program._tables.cut(dict(env))[0])
     check(plan_memory(lives), lives)
 

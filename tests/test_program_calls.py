@@ -35,14 +35,36 @@ def unusual() -> tuple[dict[str, Handle], dict[str, np.ndarray]]:
     k, m = g.const(np.arange(6, dtype="float32").reshape(2, 3)), g.const(2.5)
     y = x * 2
     outputs = {
-        "input": x, "scalar": s, "again": x, "param": w, "constant": k, "number": m, "int": g.const(np.int64(7)),
-        "flag": g.const(True), "view": gc.reshape(x, ("N", 2, 3)), "flat": gc.ravel(x), "row": gc.reshape(w, (1, 6, 1)),
-        "constant view": gc.reshape(k, (6,)), "transposed": x.T, "reversed": x[::-1], "part": x[:, 1:5:2],
-        "spread": gc.broadcast_to(s, (2, 3)), "y": y, "y too": y, "y view": gc.reshape(y, (-1,)), "y sum": gc.sum(y),
-        "padded": gc.pad(x, ((1, 0), (0, 2)), constant_values=3.0), "empty": x[:, 2:2], "none": gc.sum(x[:, 2:2], axis=1),
-        "numbers": g.const(np.arange(4)), "ones": x * 0 + 1,
-        "cast": gc.cast(x, "int32"), "compared": x > s, "pair": gc.concatenate([x, y, x], axis=1), "same": gc.stop_gradient(x),
-    }  # fmt: skip
+        "input": x,
+        "scalar": s,
+        "again": x,
+        "param": w,
+        "constant": k,
+        "number": m,
+        "int": g.const(np.int64(7)),
+        "flag": g.const(True),
+        "view": gc.reshape(x, ("N", 2, 3)),
+        "flat": gc.ravel(x),
+        "row": gc.reshape(w, (1, 6, 1)),
+        "constant view": gc.reshape(k, (6,)),
+        "transposed": x.T,
+        "reversed": x[::-1],
+        "part": x[:, 1:5:2],
+        "spread": gc.broadcast_to(s, (2, 3)),
+        "y": y,
+        "y too": y,
+        "y view": gc.reshape(y, (-1,)),
+        "y sum": gc.sum(y),
+        "padded": gc.pad(x, ((1, 0), (0, 2)), constant_values=3.0),
+        "empty": x[:, 2:2],
+        "none": gc.sum(x[:, 2:2], axis=1),
+        "numbers": g.const(np.arange(4)),
+        "ones": x * 0 + 1,
+        "cast": gc.cast(x, "int32"),
+        "compared": x > s,
+        "pair": gc.concatenate([x, y, x], axis=1),
+        "same": gc.stop_gradient(x),
+    }
     return outputs, {"x": uniform(3, 6) * 4, "s": np.float32(0.5)}
 
 
@@ -53,7 +75,9 @@ def test_outputs_of_every_kind() -> None:
         hold(program, outputs, {**values, "x": uniform(rows, 6)})
 
 
-@pytest.mark.parametrize("rows", [1, 3, 2000])  # small outputs are copied out of buffers, large ones written in place
+@pytest.mark.parametrize(
+    "rows", [1, 3, 2000]
+)  # small outputs are copied out of buffers, large ones written in place
 def test_outputs_are_arrays_of_their_own(rows: int) -> None:
     outputs, values = unusual()
     values["x"] = uniform(rows, 6)
@@ -101,8 +125,19 @@ def test_inputs_of_every_layout_give_the_same_bytes_and_are_not_written() -> Non
     wide[::2, 1::2] = a
     raw = np.zeros(a.nbytes + 3, np.uint8)[3:]
     raw[:] = np.frombuffer(a.tobytes(), np.uint8)
-    layouts = [np.asfortranarray(a), wide[::2, 1::2], a[::-1].copy()[::-1], a[:, ::-1].copy()[:, ::-1], np.repeat(a[None], 3, 0)[1]]
-    layouts += [raw.view("float32").reshape(7, 5), np.broadcast_to(a, (7, 5)), np.ma.getdata(a), a.astype(">f4").astype("<f4")]
+    layouts = [
+        np.asfortranarray(a),
+        wide[::2, 1::2],
+        a[::-1].copy()[::-1],
+        a[:, ::-1].copy()[:, ::-1],
+        np.repeat(a[None], 3, 0)[1],
+    ]
+    layouts += [
+        raw.view("float32").reshape(7, 5),
+        np.broadcast_to(a, (7, 5)),
+        np.ma.getdata(a),
+        a.astype(">f4").astype("<f4"),
+    ]
     due = program(x=a, w=b)
     for array in layouts:
         array.flags.writeable = False
@@ -144,7 +179,12 @@ def dense() -> tuple[dict[str, Handle], dict[str, np.ndarray]]:
     h = gc.nn.Dense(65, activation="relu", name="hidden")(x)
     logits = gc.nn.Dense(7, name="out")(h)
     loss = gc.losses.softmax_cross_entropy(logits, t)
-    outputs = {"loss": loss, "p": gc.softmax(logits), "best": gc.argmax(logits, axis=1), "columns": gc.sum(h, axis=0)}
+    outputs = {
+        "loss": loss,
+        "p": gc.softmax(logits),
+        "best": gc.argmax(logits, axis=1),
+        "columns": gc.sum(h, axis=0),
+    }
     outputs |= {f"by {p.name}": grad for p, grad in gc.grad(loss).items()}
     return outputs, {}
 
@@ -169,15 +209,43 @@ def test_an_empty_batch() -> None:
     g = Graph("empty")
     x = g.input("x", ("N", 4))
     w = g.param("w", (4, 3), init=np.ones((4, 3), "float32"))
-    outputs = {"y": gc.tanh(x @ w), "s": gc.sum(x @ w, axis=0), "gram": (x @ w).T @ x, "mean": gc.mean(x), "flat": gc.ravel(x)}
-    outputs |= {"soft": gc.softmax(x @ w), "all": gc.all(x > 0), "prod": gc.prod(x, axis=0), "any": gc.any(x > 0, axis=0)}
-    outputs |= {"taken": gc.take(w, gc.cast(x[:, 0], "int32") * 0, axis=0), "spread": gc.scatter_add(x, gc.cast(x[:, 0], "int32") * 0, size=5)}
+    outputs = {
+        "y": gc.tanh(x @ w),
+        "s": gc.sum(x @ w, axis=0),
+        "gram": (x @ w).T @ x,
+        "mean": gc.mean(x),
+        "flat": gc.ravel(x),
+    }
+    outputs |= {
+        "soft": gc.softmax(x @ w),
+        "all": gc.all(x > 0),
+        "prod": gc.prod(x, axis=0),
+        "any": gc.any(x > 0, axis=0),
+    }
+    outputs |= {
+        "taken": gc.take(w, gc.cast(x[:, 0], "int32") * 0, axis=0),
+        "spread": gc.scatter_add(x, gc.cast(x[:, 0], "int32") * 0, size=5),
+    }
     program = gc.compile(outputs)
     for rows in (0, 1, 0, 5):
         hold(program, outputs, {"x": uniform(rows, 4)})
 
 
-SHAPES = [(0, 3), (3, 0), (1, 1), (1, 5), (5, 1), (17, 1), (1, 300), (300, 1), (2, 2049), (2049, 2), (515, 130), (64, 64), (65, 63)]
+SHAPES = [
+    (0, 3),
+    (3, 0),
+    (1, 1),
+    (1, 5),
+    (5, 1),
+    (17, 1),
+    (1, 300),
+    (300, 1),
+    (2, 2049),
+    (2049, 2),
+    (515, 130),
+    (64, 64),
+    (65, 63),
+]
 
 
 def test_reductions_over_rows_and_columns_of_every_size() -> None:
@@ -191,7 +259,11 @@ def test_reductions_over_rows_and_columns_of_every_size() -> None:
         outputs[f"any {axis}"] = gc.any(x > 0.9, axis=axis)
         outputs[f"centred {axis}"] = z - gc.mean(z, axis=axis, keepdims=True)
         outputs[f"count {axis}"] = gc.sum(gc.cast(x > 0, "int64"), axis=axis)
-    outputs |= {"softmax 0": gc.softmax(x, axis=0), "softmax 1": gc.softmax(x, axis=1), "transposed": gc.sum(z.T, axis=0)}
+    outputs |= {
+        "softmax 0": gc.softmax(x, axis=0),
+        "softmax 1": gc.softmax(x, axis=1),
+        "transposed": gc.sum(z.T, axis=0),
+    }
     program = gc.compile(outputs)
     for n, m in SHAPES:
         with np.errstate(all="ignore"):
@@ -216,9 +288,30 @@ def test_extrema_and_where_they_are() -> None:
     hold(program, outputs, {"x": odd, "k": np.zeros((40, 50), "int32")})
 
 
-PRODUCTS = ["ab,bc->ac", "ab,cb->ac", "ba,bc->ac", "ba,cb->ac", "ab,bc->ca", "ab,ab->", "ab,ab->a", "ab,ab->b", "ab,b->a", "a,ab->b",
-            "a,b->ab", "abc,bcd->ad", "abc,acd->abd", "abc,abd->acd", "abc,dbc->ad", "abc,bd->adc", "abc,abc->b", "abcd,cd->ab",
-            "abc,cab->b", "abc,cb->cab", "ab,cd->acbd", "aab,b->a"]  # fmt: skip
+PRODUCTS = [
+    "ab,bc->ac",
+    "ab,cb->ac",
+    "ba,bc->ac",
+    "ba,cb->ac",
+    "ab,bc->ca",
+    "ab,ab->",
+    "ab,ab->a",
+    "ab,ab->b",
+    "ab,b->a",
+    "a,ab->b",
+    "a,b->ab",
+    "abc,bcd->ad",
+    "abc,acd->abd",
+    "abc,abd->acd",
+    "abc,dbc->ad",
+    "abc,bd->adc",
+    "abc,abc->b",
+    "abcd,cd->ab",
+    "abc,cab->b",
+    "abc,cb->cab",
+    "ab,cd->acbd",
+    "aab,b->a",
+]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -227,14 +320,27 @@ def test_products_of_every_form_and_size(dtype: str) -> None:
     outputs: dict[str, Handle] = {}
     for number, spec in enumerate(PRODUCTS):
         left, right = spec.split("->")[0].split(",")
-        x, y = (g.input(f"{side}{number}", tuple(c.upper() for c in word), dtype) for side, word in (("x", left), ("y", right)))
+        x, y = (
+            g.input(f"{side}{number}", tuple(c.upper() for c in word), dtype)
+            for side, word in (("x", left), ("y", right))
+        )
         outputs[spec] = gc.einsum(spec, x, y)
         outputs[f"{spec}, fused"] = gc.tanh(gc.einsum(spec, x, y) * 0.1) + 1
     program = gc.compile(outputs)
-    for sizes in ((1, 1, 1, 1), (2, 3, 4, 5), (17, 9, 33, 5), (1, 40, 1, 3), (0, 3, 2, 1), (3, 0, 2, 1), (65, 16, 7, 2), (8, 2, 1, 70)):
+    for sizes in (
+        (1, 1, 1, 1),
+        (2, 3, 4, 5),
+        (17, 9, 33, 5),
+        (1, 40, 1, 3),
+        (0, 3, 2, 1),
+        (3, 0, 2, 1),
+        (65, 16, 7, 2),
+        (8, 2, 1, 70),
+    ):
         bound = dict(zip("ABCD", sizes, strict=True))
         values = {
-            name: uniform(*(bound[str(d)] for d in kind.shape), dtype=dtype) for name, kind in program.inputs.items()
+            name: uniform(*(bound[str(d)] for d in kind.shape), dtype=dtype)
+            for name, kind in program.inputs.items()
         }
         hold(program, outputs, values, slack=5)
 
@@ -271,7 +377,9 @@ print(hashlib.sha256(b"".join(v.tobytes() for v in found.values())).hexdigest())
 def test_the_same_text_and_bytes_from_every_process() -> None:
     command = [sys.executable, "-c", SCRIPT, str(Path(__file__).parent)]
     running = [
-        subprocess.Popen(command, env={**os.environ, "PYTHONHASHSEED": seed}, stdout=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            command, env={**os.environ, "PYTHONHASHSEED": seed}, stdout=subprocess.PIPE, text=True
+        )
         for seed in ("0", "777")
     ]
     first, second = (process.communicate()[0] for process in running)

@@ -51,7 +51,12 @@ def test_reductions_of_one_element() -> None:
     x, k = g.input("x", ("N", 1), "float32"), g.input("k", (1, 1), "int32")
     names = ("sum", "mean", "max", "min", "prod", "logsumexp", "argmax", "argmin")
     outputs = {name: getattr(gc, name)(x, axis=1) for name in names}
-    outputs |= {"any": gc.any(x > 0, axis=1), "none": gc.sum(x, axis=()), "ints": gc.sum(k), "where": gc.argmin(k, axis=0)}
+    outputs |= {
+        "any": gc.any(x > 0, axis=1),
+        "none": gc.sum(x, axis=()),
+        "ints": gc.sum(k),
+        "where": gc.argmin(k, axis=0),
+    }
     check(outputs, {"x": uniform(4, 1).astype("float32"), "k": np.array([[7]], "int32")})
 
 
@@ -77,11 +82,17 @@ def test_extrema_and_absolute_values_of_integers() -> None:
     outputs: dict[str, Any] = {}
     for dtype in ("int32", "int64"):
         x, y = g.input(f"x{dtype}", ("N",), dtype), g.input(f"y{dtype}", ("N",), dtype)
-        outputs |= {f"{dtype} {name}": getattr(gc, name)(x, y) for name in ("maximum", "minimum", "floordiv", "mod")}
-        outputs |= {f"{dtype} {name}": getattr(gc, name)(x) for name in ("abs", "sign", "neg", "square", "max", "min")}
+        outputs |= {
+            f"{dtype} {name}": getattr(gc, name)(x, y) for name in ("maximum", "minimum", "floordiv", "mod")
+        }
+        outputs |= {
+            f"{dtype} {name}": getattr(gc, name)(x) for name in ("abs", "sign", "neg", "square", "max", "min")
+        }
     ends = np.iinfo("int32")
     values = np.array([0, 1, -1, 5, -7, ends.max, ends.min, 3], "int64")
-    given = {name: (values if name[0] == "x" else values[::-1]).astype(name[1:]) for name in program_inputs(g)}
+    given = {
+        name: (values if name[0] == "x" else values[::-1]).astype(name[1:]) for name in program_inputs(g)
+    }
     check(outputs, given)
 
 
@@ -99,4 +110,7 @@ def test_computed_indices_are_not_taken_for_checked_ones() -> None:
         "padded": gc.take(gc.pad(x, ((200, 0),)), i),
         "scattered": gc.scatter_add(gc.take(x, i - 100), i - 99, size=9),
     }
-    check(outputs, {"x": uniform(5), "i": np.array([102, 103, 104], "int32"), "m": np.array([True, False, True])})
+    check(
+        outputs,
+        {"x": uniform(5), "i": np.array([102, 103, 104], "int32"), "m": np.array([True, False, True])},
+    )

@@ -54,7 +54,9 @@ def test_values_and_gradients_in_float32(case: Case) -> None:
 
 def with_states(case: Case) -> tuple[Cone, dict[str, Any]]:
     """The graph of ``case`` with its inputs as parameters, which the gradients of its loss and each other update."""
-    sizes = {d: n for x in case.differentiable for d, n in zip(x.shape, case.inputs[x.name].shape, strict=True)}
+    sizes = {
+        d: n for x in case.differentiable for d, n in zip(x.shape, case.inputs[x.name].shape, strict=True)
+    }
     loss = loss_of(case)
     gradients = gc.grad(loss, list(case.differentiable))
     named = {**case.outputs, "loss": loss, **{f"by {x.name}": g for x, g in gradients.items()}}
@@ -63,7 +65,9 @@ def with_states(case: Case) -> tuple[Cone, dict[str, Any]]:
     def visit(target: Graph, at: int, node: Node, operands: Any) -> Handle | None:
         name = node.param.get("name")
         if node.op == "input":
-            return target.param(str(name), case.inputs[str(name)].shape, node.type.dtype, init=case.inputs[str(name)])
+            return target.param(
+                str(name), case.inputs[str(name)].shape, node.type.dtype, init=case.inputs[str(name)]
+            )
         params = {k: _bound(v, sizes) for k, v in node.params}
         return None if node.is_leaf else target.add(node.op, operands, **params)
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import op_cases
 import pytest
-from program_cases import Bundle, agree, batches, gradients, hold
+from program_cases import Bundle, batches, gradients, hold
 
 import graphc as gc
-from graphc.registry import Op, lookup
+from graphc.registry import lookup
 
 OPS = [op for op in op_cases.ALL if any(sample.shapes for sample in op.samples)]
 BATCHES = list(batches([op.name for op in OPS], 8))

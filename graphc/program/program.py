@@ -194,7 +194,7 @@ class Program:
         return self._loaded.compiled
 
     def report(self) -> Report:
-        """Nodes, operations and bytes after each pass, what is shared, kernels, and the memory plan of the last call."""
+        """What each pass did, what is shared, which kernels run, and the memory plan of the last call."""
         plan = None if self._last is None else self._last.bound.plan
         return Report.of(self.stages, self._module, self._schedule, plan)
 

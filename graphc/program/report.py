@@ -1,4 +1,4 @@
-"""The report of a compilation: what each pass did, what is shared at each of the four levels, which rules were applied."""
+"""The report of a compilation: what each pass did, what is shared at four levels, which rules were applied."""
 
 from __future__ import annotations
 
