@@ -4,6 +4,7 @@ One row an error. The first line is compared whole; errors about nodes also carr
 ops, formulas, layers and drawings have further rows beside their own tests.
 """
 
+# ruff: noqa: E501 - texts stand whole
 from __future__ import annotations
 
 from collections.abc import Callable

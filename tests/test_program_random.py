@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from program_cases import agree
@@ -17,6 +16,7 @@ from random_dags import Case, dags, loss_of
 import graphc as gc
 from graphc.graph import Graph, Handle, Node, rebuild
 from graphc.graph.cone import Cone
+from graphc.size import Size, substitute
 
 # Relative to the largest element; formulas as compiled are stabilised, those interpreted are not.
 SLACK = {"float64": 1e4, "float32": 1e3}
@@ -52,7 +52,7 @@ def test_values_and_gradients_in_float32(case: Case) -> None:
     holds(case, "float32")
 
 
-def with_states(case: Case) -> tuple[Cone, dict[str, Any]]:
+def with_states(case: Case) -> Cone:
     """The graph of ``case`` with its inputs as parameters, which the gradients of its loss and each other update."""
     sizes = {
         d: n for x in case.differentiable for d, n in zip(x.shape, case.inputs[x.name].shape, strict=True)
@@ -71,13 +71,10 @@ def with_states(case: Case) -> tuple[Cone, dict[str, Any]]:
         params = {k: _bound(v, sizes) for k, v in node.params}
         return None if node.is_leaf else target.add(node.op, operands, **params)
 
-    rebuilt = rebuild(cone, visit)
-    return rebuilt.cone, {}
+    return rebuild(cone, visit).cone
 
 
 def _bound(value: Any, sizes: dict[Any, int]) -> Any:
-    from graphc.size import Size, substitute
-
     if isinstance(value, Size):
         return substitute(value, {str(d): n for d, n in sizes.items() if isinstance(d, Size)})
     return tuple(_bound(v, sizes) for v in value) if isinstance(value, tuple) else value
@@ -88,7 +85,7 @@ def _bound(value: Any, sizes: dict[Any, int]) -> Any:
 def test_updates_read_the_values_from_before(case: Case, stepped: bool) -> None:
     if not case.differentiable:
         return
-    cone, _ = with_states(case)
+    cone = with_states(case)
     graph = cone.graph
     outputs = {name: graph.handle(at) for name, at in cone.outputs.items() if not name.startswith("by ")}
     params = graph.leaves("param")
@@ -107,7 +104,3 @@ def test_updates_read_the_values_from_before(case: Case, stepped: bool) -> None:
         for p in params:
             agree(program.params[p.name], due[f"next {p.name}"], p.name, SLACK["float64"])
         values = {p.name: program.params[p.name].copy() for p in params}
-
-
-if __name__ == "__main__":
-    pytest.main([__file__])
