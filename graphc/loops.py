@@ -235,7 +235,7 @@ def integer_power(base: Expr, exponent: int) -> Expr:
     return call("mul", square, base) if exponent % 2 else square
 
 
-def evaluate(expr: Expr, operands: Sequence[Any], dtype: Any = None) -> Any:
+def evaluate(expr: Expr, operands: Sequence[Any]) -> Any:
     """The NumPy value of an elementwise ``expr`` whose loads are whole ``operands`` (arrays that broadcast)."""
     match expr:
         case Load(source):
@@ -306,6 +306,3 @@ def broadcast_load(source: int, dtype: DType, shape: Shape, rank: int) -> Load:
     start = rank - len(shape)
     zero = Const(0, DType.I64)
     return Load(source, tuple(zero if d == 1 else Axis(start + k) for k, d in enumerate(shape)), dtype)
-
-
-IDENTITY_ELEMENT: Mapping[str, float] = {"add": 0.0, "mul": 1.0, "maximum": -math.inf, "minimum": math.inf}

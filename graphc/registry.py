@@ -5,29 +5,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from graphc.errors import GraphError
 from graphc.loops import Loop
-from graphc.types import Checks, Dim, Shape, Type
+from graphc.types import Checks, Dim, Type
 
 Params = Mapping[str, Any]
-
-
-class Value(Protocol):
-    """What a derivative rule sees of a node: enough to build on it."""
-
-    @property
-    def type(self) -> Type: ...
-    @property
-    def shape(self) -> Shape: ...
-
-
-class Builder(Protocol):
-    """Appends nodes by op name, so that one family's rules use another family without importing it."""
-
-    def __call__(self, op: str, /, *operands: Any, **params: Any) -> Any: ...
-    def constant(self, value: float, like: Type) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)

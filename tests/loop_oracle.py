@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.loops import FUNCTIONS, IDENTITY_ELEMENT, Axis, Call, Const, Expr, Extent, Load, Loop
+from graphc.loops import FUNCTIONS, Axis, Call, Const, Expr, Extent, Load, Loop
 from graphc.size import dim_evaluate
 
 Env = dict[str, int]
@@ -53,13 +53,14 @@ def _reduced(loop: Loop, at: tuple[int, ...], inner: Any, sources: Sequence[np.n
 
 
 _COMBINE: dict[str, Any] = {"add": np.add, "mul": np.multiply, "maximum": np.maximum, "minimum": np.minimum}
+_START: dict[str, float] = {"add": 0.0, "mul": 1.0, "maximum": -np.inf, "minimum": np.inf}
 
 
 def _identity(loop: Loop) -> Any:
     if loop.dtype.is_int and loop.combine in ("maximum", "minimum"):
         limits = np.iinfo(loop.dtype.numpy)
         return loop.dtype.numpy.type(limits.min if loop.combine == "maximum" else limits.max)
-    return loop.dtype.numpy.type(IDENTITY_ELEMENT[loop.combine])
+    return loop.dtype.numpy.type(_START[loop.combine])
 
 
 def _place(

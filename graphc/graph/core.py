@@ -7,18 +7,16 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import networkx
 import numpy as np
 
 from graphc import registry
 from graphc.errors import DTypeError, GraphcError, GraphError, ShapeError
+from graphc.graph.handle import Handle
 from graphc.graph.node import LEAVES, Constant, Node, Origin, key_of, user_line
 from graphc.types import Checks, DType, Equation, Shape, Type, as_shape, shape_text
-
-if TYPE_CHECKING:
-    from graphc.graph.handle import Handle
 
 
 class _Sealed(dict[Any, Any]):
@@ -200,8 +198,6 @@ class Graph:
         return self._handles[at]
 
     def _insert(self, node: Node) -> int:
-        from graphc.graph.handle import Handle
-
         at = len(self.nodes)
         self.nodes.append(node)
         self._origins.append({})
@@ -316,7 +312,7 @@ class Graph:
     __hash__ = None  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
 
     def __str__(self) -> str:
-        from graphc.graph.text import print_graph
+        from graphc.graph.text import print_graph  # which reads texts into graphs, so it stands below
 
         return print_graph(self)
 

@@ -14,6 +14,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from graphc.errors import GraphcError, GraphError
 from graphc.graph.core import Graph
 from graphc.graph.node import LEAVES, Constant, Node
@@ -161,8 +163,6 @@ def _value(tree: ast.expr) -> Any:
 
 
 def _constant(flat: tuple[Any, ...], dtype: str, shape: tuple[int, ...]) -> Constant:
-    import numpy as np
-
     return Constant.of(np.array(flat, dtype=DType.of(dtype).numpy).reshape(shape), DType.of(dtype))
 
 

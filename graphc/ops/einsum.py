@@ -27,7 +27,7 @@ def contract(terms: Sequence[Term], out: Word, loose: frozenset[Any] = frozenset
     rest = [_narrowed(_diagonal(term), terms, loose) for term in terms]
     rest = [_summed(term, [*rest[:k], *rest[k + 1 :]], out) for k, term in enumerate(rest)]
     while len(rest) > 1:
-        left, right = _cheapest(rest, out)
+        left, right = _cheapest(rest)
         others = [term for k, term in enumerate(rest) if k not in (left, right)]
         rest = [*others, _pair(rest[left], rest[right], others, out)]
     value, word = rest[0]
@@ -90,7 +90,7 @@ def _pair(left: Term, right: Term, others: Sequence[Term], out: Word) -> Term:
 _TYPICAL = 64  # stands for a size that is not known, when paths are compared
 
 
-def _cheapest(terms: Sequence[Term], out: Word) -> tuple[int, int]:
+def _cheapest(terms: Sequence[Term]) -> tuple[int, int]:
     """The pair whose contraction takes the fewest multiplications, the first of equals."""
     if len(terms) == 2:
         return 0, 1

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -325,8 +326,6 @@ _USER: dict[str, Scalar] = {}
 
 
 def _parameters(body: Callable[..., Any]) -> list[str]:
-    import inspect
-
     return list(inspect.signature(body).parameters)
 
 

@@ -23,7 +23,6 @@ from graphc.types import (
     known_nonnegative,
     normalise_axes,
     normalise_axis,
-    shape_text,
 )
 
 P = ParamSpec("P")
@@ -243,7 +242,3 @@ def axes_text(axes: Sequence[int], keepdims: bool = False) -> str:
     """``axes`` as NumPy's arguments."""
     axis = str(axes[0]) if len(axes) == 1 else str(tuple(axes))
     return f"axis={axis}{', keepdims=True' if keepdims else ''}"
-
-
-def dims_text(shape: Sequence[Any]) -> str:
-    return shape_text(shape)

@@ -148,13 +148,13 @@ def _row(source: int, kind: Type, axis: int) -> Load:
     return Load(source, tuple(Axis(k) for k in range(kind.rank) if k != axis), kind.dtype)
 
 
-def _pieces(types: Sequence[Type], kind: Type, params: Params) -> tuple[Type, Params, Load]:
+def _pieces(kind: Type, params: Params) -> tuple[Type, Params, Load]:
     rows = Type(kind.dtype, reduced(kind.shape, (params["axis"],), False))
     return rows, {"axes": (params["axis"],), "keepdims": False}, Load(0, identity(kind.rank), kind.dtype)
 
 
 def _softmax_loops(types: Sequence[Type], kind: Type, params: Params) -> tuple[Loop, ...]:
-    rows, inner, here = _pieces(types, kind, params)
+    rows, inner, here = _pieces(kind, params)
     axis = params["axis"]
     top = fold(types, rows, inner, "maximum", lambda x: x)
     grown = Loop(axes=kind.shape, expr=call("exp", call("sub", here, _row(2, kind, axis))), dtype=kind.dtype)
@@ -167,7 +167,7 @@ def _softmax_loops(types: Sequence[Type], kind: Type, params: Params) -> tuple[L
 
 def _log_softmax_loops(types: Sequence[Type], kind: Type, params: Params) -> tuple[Loop, ...]:
     """(x - m) - log(sum(exp(x - m))): subtracting m first keeps the digits of x when m is large."""
-    rows, inner, here = _pieces(types, kind, params)
+    rows, inner, here = _pieces(kind, params)
     top = fold(types, rows, inner, "maximum", lambda x: x)
     row = Load(2, identity(rows.rank), kind.dtype)
     summed = fold(types, rows, inner, "add", lambda x: call("exp", call("sub", x, row)))

@@ -11,7 +11,7 @@ from graphc.codegen.module import Module
 from graphc.graph import Handle
 from graphc.lower.memory import MemoryPlan
 from graphc.lower.schedule import Schedule
-from graphc.size import dim_evaluate
+from graphc.size import dim_evaluate, dim_symbols, substitute
 from graphc.types import Dim
 
 
@@ -62,8 +62,6 @@ class Cost:
 
 def one_tile(dim: Dim, tiles: set[str]) -> Dim:
     """Partial results counted as for one tile: they are small beside the rest."""
-    from graphc.size import dim_symbols, substitute
-
     return substitute(dim, {name: 1 for name in dim_symbols(dim) if name in tiles})
 
 
