@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,12 +103,24 @@ def _say_stages(console: Console, step: Program) -> None:
     sections = {
         "shared subterms": step.report(),
         "cost of a step": step.cost,
-        f"memory plan, for {BATCH} images": f"{step.plan}\n{step.plan.at(N=BATCH)}",
+        f"memory plan, for {BATCH} images": _placed(step),
     }
     for title, text in sections.items():
         console.rule(title)
         console.print(str(text), markup=False, soft_wrap=True)
     console.rule()
+
+
+def _placed(step: Program) -> str:
+    """Every temporary with its place in the arena; tiles are counted when a program is bound to sizes."""
+    plan = step.plan.at(N=BATCH)
+    lines = [
+        f"m{s.number}: {s.dtype.short}[{re.sub(r'__tiles[0-9]+', 'tiles', str(s.size))}] "
+        f"at byte {plan.offsets[s.number]}, alive in steps {s.first} to {s.last}"
+        for s in step.plan.schedule.storages
+        if s.number in plan.offsets
+    ]
+    return "\n".join([*lines, str(plan)])
 
 
 def _write(console: Console, output: Path, network: Network, step: Program) -> tuple[Path, ...]:
