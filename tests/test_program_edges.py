@@ -37,3 +37,17 @@ def test_inputs_and_graphs_of_any_name() -> None:
     g = gc.Graph("\0'''\n")
     x = g.input("self", (2,))
     assert gc.compile({"\0": x * 2})(self=[1, 2])["\0"].tolist() == [2, 4]
+
+
+@pytest.mark.parametrize("rows", [3, 200])
+def test_an_input_that_is_a_view_of_an_updated_parameter(rows: int) -> None:
+    g = gc.Graph()
+    x = g.input("x", (rows, rows))
+    w = g.param("w", (rows, rows), init=np.arange(rows * rows, dtype="float32").reshape(rows, rows))
+    v = g.param("v", (rows, rows), init=gc.init.Zeros())
+    program = gc.compile({"sum": gc.sum(x, axis=1)}, updates={w: w + 1, v: v - x})
+    before = program.params["w"].copy()
+    found = program(x=program.params["w"])
+    np.testing.assert_array_equal(found["sum"], before.sum(axis=1))
+    np.testing.assert_array_equal(program.params["v"], -before)
+    np.testing.assert_array_equal(program.params["w"], before + 1)

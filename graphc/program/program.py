@@ -64,6 +64,12 @@ class Program:
             s.number: _constant(schedule, s.value) for s in schedule.storages if s.kind == "const"
         }
         self._fixed = self._fixed_addresses()
+        self._updated = [self._store.arrays[_leaf_name(schedule, k)] for k in schedule.program.updates]
+        starts = [(address_of(array), array.nbytes) for array in self._updated]
+        self._span = (
+            min((at for at, _ in starts), default=0),
+            max((at + size for at, size in starts), default=0),
+        )
         self._bounds: dict[tuple[int, ...], Ready] = {}
         self._last: Ready | None = None
         self._arena = aligned(64)
@@ -102,12 +108,27 @@ class Program:
             arrays = None if ready is None else ready.take(inputs)
             if ready is None or arrays is None:
                 ready, arrays = self._prepare(inputs)
+            self._last = (
+                ready  # also when a check fails: tables that nobody else holds would keep an old arena
+            )
             ready.check(arrays)
-            self._last = ready
+            arrays = self._apart(arrays)  # held until the kernels have run
             ready.point(arrays)
             made = ready.results()
             self._loaded.call(ready.address, ready.steps)
             return ready.finish(made)
+
+    def _apart(self, arrays: list[Array]) -> list[Array]:
+        """``arrays``, those copied that are views of parameters which this call updates in place."""
+        if not any(array.base is not None and self._near(array) for array in arrays):
+            return arrays
+        shared = (any(np.may_share_memory(array, each) for each in self._updated) for array in arrays)
+        return [array.copy() if copy else array for array, copy in zip(arrays, shared, strict=True)]
+
+    def _near(self, array: Array) -> bool:
+        """Whether ``array`` lies where updated parameters may be: a look that costs less than asking each."""
+        low, high = self._span
+        return low - array.nbytes < address_of(array) < high
 
     def _prepare(self, inputs: Mapping[str, Any]) -> tuple[Ready, list[Array]]:
         """Check and convert arrays of new shapes, and bind the sizes that they give."""
