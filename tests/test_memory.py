@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_dags import Case, dags, loss_of
 
@@ -60,6 +60,7 @@ def test_nothing_needs_nothing() -> None:
     assert plan_memory([]) == MemoryPlan({}, 0, 0)
 
 
+@settings(max_examples=max(15, settings().max_examples // 3))
 @given(dags(dtype="float64"))
 def test_lifetimes_of_programs_cover_every_use(case: Case) -> None:
     """What the schedule says of lifetimes holds for what its kernels read and write; the plan follows it."""
@@ -74,7 +75,6 @@ def test_lifetimes_of_programs_cover_every_use(case: Case) -> None:
             assert storage.first <= number <= storage.last
             assert storage.number in written or number == storage.first
         written |= used
-    program(**{name: case.inputs[name] for name in program.inputs})
     env = {
         str(d): n
         for x in case.differentiable

@@ -6,6 +6,7 @@ import itertools
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -436,3 +437,26 @@ def test_names_of_strangers_never_reach_the_source_unescaped() -> None:
     assert all(line.startswith("#") for line in program.source.splitlines() if "raise" in line)
     array = uniform(3)
     agree(program(**{bad: array})[bad], np.exp(array))
+
+
+# --------------------------------------------------------------------------------------------------- threads
+
+
+def test_several_python_threads_call_one_program_and_two_that_share_parameters() -> None:
+    g = Graph("threads")
+    x = g.input("x", ("N", 16))
+    w = g.param("w", (16, 16), init=np.eye(16, dtype="float32"))
+    count = g.state("count", (), "int32", init=np.int32(0))
+    train = gc.compile({"y": gc.tanh(x @ w)}, updates={count: count + 1})
+    predict = gc.compile({"y": gc.tanh(x @ w), "s": gc.sum(x)}, params=train.params)
+
+    def work(number: int) -> None:
+        rng = np.random.default_rng(number)
+        for _ in range(40):
+            array = rng.uniform(-1, 1, (rng.integers(0, 60), 16)).astype("float32")
+            for program in (train, predict):
+                np.testing.assert_allclose(program(x=array)["y"], np.tanh(array), rtol=1e-5, atol=1e-6)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
+    assert train.states["count"] == 160  # no update was lost

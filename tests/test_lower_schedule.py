@@ -1,0 +1,130 @@
+"""What shares a kernel, what lives in memory and what is written in place, stage by stage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from program_cases import hold
+
+import graphc as gc
+from graphc.graph import Graph, Handle
+
+
+def steps(program: gc.Program) -> int:
+    return len(program.stages["schedule"].kernels)
+
+
+def kinds(program: gc.Program) -> list[str]:
+    return [s.kind for s in program.stages["schedule"].storages]
+
+
+def test_nests_as_text() -> None:
+    g = Graph()
+    x = g.input("x", ("N", 1, 4))
+    y = gc.exp(x[:, :, ::-1].T) * 2
+    program = gc.compile({"y": y, "s": gc.sum(y, axis=0)})
+    assert str(program.stages["nests"]).splitlines() == [
+        "v0: f32[N,4] input %0",
+        "v1: f32[4,N] = exp(v0[i1,add(mul(i0, -1), 3)])",
+        "v2: f32[4,N] = mul(v1[i0,i1], 2.0)",
+        "v3: f32[N] = add over (4) of v2[i1,i0]",
+        "output 'y' = v2",
+        "output 's' = v3",
+    ]
+
+
+def one_kernel(x: Handle, w: Handle, b: Handle) -> dict[str, Handle]:
+    return {
+        "chain": gc.tanh(gc.exp(x) * 2 + 1) - x,
+        "softmax": gc.softmax(x, axis=1),
+        "normalised": (x - gc.mean(x, axis=1, keepdims=True))
+        / gc.sqrt(gc.mean(x * x, axis=1, keepdims=True) + 1),
+        "dense": gc.relu(x @ w + b),
+        "moved": gc.pad(gc.concatenate([x[::-1].T, x.T], axis=0), ((1, 1), (0, 2))),
+    }
+
+
+@pytest.mark.parametrize("name", ["chain", "softmax", "normalised", "dense", "moved"])
+def test_these_are_one_kernel(name: str) -> None:
+    g = Graph()
+    x, w, b = g.input("x", ("N", 4)), g.input("w", (4, 3)), g.input("b", (3,))
+    outputs = {name: one_kernel(x, w, b)[name]}
+    program = gc.compile(outputs)
+    assert steps(program) == 1
+    rng = np.random.default_rng(0)
+    shapes = {"x": (5, 4), "w": (4, 3), "b": (3,)}
+    hold(program, outputs, {k: rng.uniform(-1, 1, s).astype("float32") for k, s in shapes.items()})
+
+
+def test_values_read_in_one_place_never_reach_memory() -> None:
+    g = Graph()
+    x = g.input("x", ("N", 4))
+    program = gc.compile({"y": gc.tanh(gc.exp(x) * 2 + 1) - x})
+    assert kinds(program) == ["input", "output"]
+
+
+def test_a_sum_over_rows_is_partial_sums_and_their_combination() -> None:
+    g = Graph()
+    program = gc.compile({"y": gc.sum(gc.exp(g.input("x", ("N", 4))), axis=0)})
+    assert steps(program) == 2
+    assert kinds(program) == ["input", "temporary", "output"]
+    many = program.plan.at(N=100_000)
+    assert many.peak <= 64 * 64 * 4  # one row of partial sums a tile, however many rows
+
+
+def updates_of(make: Any) -> gc.Program:
+    g = Graph()
+    p, q = (g.param(name, (300,), init=np.arange(300, dtype="float32")) for name in "pq")
+    return gc.compile(updates=make(p, q))
+
+
+@pytest.mark.parametrize(
+    ("make", "count", "memory"),
+    [
+        (lambda p, q: {p: p * 0.5}, 1, ["param"]),
+        (lambda p, q: {p: p - q * 0.1}, 1, ["param", "param"]),
+        (lambda p, q: {p: q * 2}, 1, ["param", "param"]),
+        (lambda p, q: {p: q, q: p}, 3, ["param", "param", "temporary"]),  # one of both is kept aside
+        (lambda p, q: {p: gc.flip(p, 0)}, 2, ["param", "temporary"]),
+    ],
+    ids=["own element", "two parameters", "another one", "swap", "other elements"],
+)
+def test_updates_are_in_place_where_that_is_right(make: Any, count: int, memory: list[str]) -> None:
+    program = updates_of(make)
+    assert steps(program) == count
+    assert sorted(kinds(program)) == memory
+
+
+def test_a_training_step_writes_every_parameter_in_place() -> None:
+    g = Graph()
+    x = h = g.input("x", ("N", 8))
+    for k in range(3):
+        h = gc.nn.Dense(8, activation="tanh", name=f"layer{k}")(h)
+    loss = gc.mean(gc.square(h - x))
+    program = gc.compile({"loss": loss}, updates=gc.optim.SGD(0.1)(gc.grad(loss)))
+    schedule = program.stages["schedule"]
+    params = {s.number for s in schedule.storages if s.kind == "param"}
+    updated = [v for v in schedule.program.updates.values() if schedule.storage_of[v] in params]
+    assert len(updated) == len(params) == 6
+
+
+def test_a_chain_of_a_thousand_nodes() -> None:
+    g = Graph()
+    x = h = g.input("x", ("N",))
+    for k in range(1000):
+        h = gc.tanh(h) if k % 3 else h * 1.01 + 0.1
+    outputs = {"y": h}
+    program = gc.compile(outputs)
+    assert len(program.kernels) <= 5
+    hold(program, outputs, {x.name: np.linspace(-1, 1, 7, dtype="float32")})
+
+
+def test_a_chain_of_moves_is_no_work() -> None:
+    g = Graph()
+    h = g.input("x", (6,))
+    for k in range(200):
+        h = gc.flip(h, 0) if k % 2 else gc.transpose(gc.reshape(h, (2, 3)))[::-1].reshape((6,))
+    outputs = {"y": h + 1}
+    hold(gc.compile(outputs), outputs, {"x": np.arange(6, dtype="float32")})
