@@ -200,6 +200,15 @@ def rebuild(expr: Expr, visit: Callable[[Expr], Expr | None]) -> Expr:
             return expr
 
 
+def at_index(expr: Expr, index: Sequence[Expr] | Mapping[int, Expr]) -> Expr:
+    """``expr`` with axis k replaced by ``index[k]``.
+
+    >>> at_index(Load(0, (Axis(1),), DType.F32), (Axis(0), Const(0, DType.I64))).index
+    (Const(value=0, dtype=int64),)
+    """
+    return rebuild(expr, lambda e: index[e.number] if isinstance(e, Axis) else None)
+
+
 def fold(expr: Expr) -> Expr:
     """``expr`` with calls on literals computed and ``x ** 3`` multiplied out; index expressions included."""
     match expr:

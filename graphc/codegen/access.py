@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from graphc.codegen.frame import Frame, sum_of
 from graphc.codegen.scalar import Writer
-from graphc.loops import Axis, Expr, Load, rebuild
+from graphc.loops import Axis, Expr, Load, at_index
 from graphc.lower.axes import affine, strides
 from graphc.lower.fuse import Nest
 from graphc.lower.kernels import Kernel
@@ -50,10 +50,7 @@ class Access:
         if known is not None:
             return known
         if self.place.get(load.source) == "again":
-            again = self.nests[load.source].loop.expr
-            return self.writer(
-                rebuild(again, lambda e: load.index[e.number] if isinstance(e, Axis) else None)
-            )
+            return self.writer(at_index(self.nests[load.source].loop.expr, load.index))
         return f"{self.frame.buffer(load.source)}[{self._offset(load)}]"
 
     def _offset(self, load: Load) -> str:
@@ -124,8 +121,7 @@ class Access:
 
 def canonical(nest: Nest, expr: Expr) -> Expr:
     """``expr`` of ``nest`` with iteration axes numbered by position in the loops."""
-    position = {axis: k for k, axis in enumerate(nest.order)}
-    return rebuild(expr, lambda e: Axis(position[e.number]) if isinstance(e, Axis) else None)
+    return at_index(expr, {axis: Axis(k) for k, axis in enumerate(nest.order)})
 
 
 __all__ = ["Access", "canonical"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from graphc.loops import Axis, Expr, Load, rebuild
+from graphc.loops import Expr, Load, at_index
 from graphc.lower.axes import affine, collapses, dims
 from graphc.lower.fuse import Nest, uses_rows
 from graphc.lower.kernels import Inner, Kernel, Rows
@@ -75,8 +75,7 @@ class Collapse:
 
 def _moved(load: Load, index: Sequence[Expr]) -> Load:
     """``load`` with axis k read at ``index[k]``."""
-    at = tuple(rebuild(i, lambda e: index[e.number] if isinstance(e, Axis) else None) for i in load.index)
-    return Load(load.source, at, load.dtype)
+    return Load(load.source, tuple(at_index(i, index) for i in load.index), load.dtype)
 
 
 __all__ = ["Collapse"]

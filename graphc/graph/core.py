@@ -32,7 +32,7 @@ class _Sealed(dict[Any, Any]):
             "a graph is append-only; build nodes with graphc's functions instead of writing attributes"
         )
 
-    __setitem__ = __delitem__ = pop = popitem = clear = setdefault = __ior__ = _refuse  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+    __setitem__ = __delitem__ = pop = popitem = clear = setdefault = __ior__ = _refuse  # pyright: ignore[reportAssignmentType]
 
 
 class _Dag(networkx.MultiDiGraph):  # pyright: ignore[reportMissingTypeArgument]  # generic in its stubs only
@@ -309,7 +309,7 @@ class Graph:
             return NotImplemented
         return self.nodes == other.nodes and self.state_updates == other.state_updates
 
-    __hash__ = None  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+    __hash__ = None  # pyright: ignore[reportAssignmentType]
 
     def __str__(self) -> str:
         from graphc.graph.text import print_graph  # which reads texts into graphs, so it stands below

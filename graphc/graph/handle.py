@@ -164,10 +164,10 @@ class Handle:
     def __ge__(self, other: Any) -> Handle:
         return call("ge", self, other)
 
-    def __eq__(self, other: Any) -> Handle:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+    def __eq__(self, other: Any) -> Handle:  # pyright: ignore[reportIncompatibleMethodOverride]
         return call("eq", self, other)
 
-    def __ne__(self, other: Any) -> Handle:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+    def __ne__(self, other: Any) -> Handle:  # pyright: ignore[reportIncompatibleMethodOverride]
         return call("ne", self, other)
 
     def __and__(self, other: Any) -> Handle:

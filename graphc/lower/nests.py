@@ -20,6 +20,7 @@ from graphc.loops import (
     Extent,
     Load,
     Loop,
+    at_index,
     call,
     cast,
     fold,
@@ -234,10 +235,12 @@ class _Expansion:
     def holder(self, declared: Expr, index: Expr, seen: Sequence[tuple[int, Shape]]) -> int | None:
         """The node of the input or constant of which ``index`` is an element; None if it is computed."""
         load, first = looked_up(index), looked_up(declared)
-        if load is None and first is None:
+        if load is not None:
+            number = load.source
+        elif first is not None:  # a constant of one element has been read as a literal already
+            number = seen[first.source][0]
+        else:
             return None
-        # A constant of one element has been read as a literal already, so that only the declaration shows it.
-        number = load.source if load is not None else seen[first.source][0]  # pyright: ignore[reportOptionalMemberAccess]
         value = self.values[self.root(number)]
         return value.node if value.kind == "const" or (value.kind == "input" and load is not None) else None
 
@@ -257,7 +260,7 @@ class _Expansion:
             or (only_loads and not isinstance(value.loop.expr, Load))
         ):
             return Load(number, index, value.dtype)
-        inlined = rebuild(value.loop.expr, lambda e: index[e.number] if isinstance(e, Axis) else None)
+        inlined = at_index(value.loop.expr, index)
         small = sum(1 for _ in walk(inlined)) <= INLINE_LIMIT
         return inlined if small else Load(number, index, value.dtype)
 
@@ -314,9 +317,7 @@ def _squeeze(loop: Loop) -> Loop:
     for number, dim in enumerate(dims):
         used = sum(1 for d in dims[:number] if d != 1)
         renumbered[number] = Const(0, DType.I64) if dim == 1 else Axis(used)
-    mapped = _map_expressions(
-        loop, lambda e: rebuild(e, lambda x: renumbered[x.number] if isinstance(x, Axis) else None)
-    )
+    mapped = _map_expressions(loop, lambda e: at_index(e, renumbered))
     reduce = tuple(d for d in loop.reduce if d != 1)
     made = replace(mapped, axes=tuple(d for d in loop.axes if d != 1), reduce=reduce)
     return _of_one(made) if loop.combine and not reduce else made
