@@ -115,7 +115,7 @@ def test_kernel_graph_follows_buffers() -> None:
 
 def test_a_dot_on_the_path_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     program = tmp_path / "dot"
-    program.write_text("#!/bin/sh\ncat > /dev/null\necho \"<svg>$*</svg>\"\n")
+    program.write_text('#!/bin/sh\ncat > /dev/null\necho "<svg>$*</svg>"\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     assert b"-Tsvg" in render.render("digraph { a }", "svg")

@@ -46,7 +46,7 @@ def _run(dot: str, form: str) -> bytes:
 
 
 def _by_program(dot: str, form: str) -> bytes:
-    import graphviz
+    import graphviz  # pyright: ignore[reportMissingTypeStubs]
 
     try:
         return graphviz.pipe("dot", form, dot.encode(), quiet=True)
