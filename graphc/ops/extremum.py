@@ -4,13 +4,14 @@ the call."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from graphc import registry
 from graphc.errors import DTypeError, ShapeError
-from graphc.loops import Const, Expr, Loop
+from graphc.loops import Axis, Const, Expr, Load, Loop, identity
 from graphc.loops import call as fn
 from graphc.ops.reduce import declare, fold, restored
 from graphc.ops.rules import at_least, axes_text, checked_axis, expect, no_gradient, no_tangent, reduced
@@ -19,6 +20,7 @@ from graphc.size import symbol
 from graphc.types import Checks, Dim, DType, Type
 
 _N = symbol("N")
+_NOWHERE = 2**63 - 1  # no index
 
 
 def _extremum_dtype(checks: Checks, kind: Type, params: Params) -> DType:
@@ -89,27 +91,33 @@ def _position_infer(checks: Checks, types: Sequence[Type], params: Params) -> Ty
     return Type(DType.I64, reduced(types[0].shape, (axis,), params["keepdims"]))
 
 
-def _reversed_order(x: Expr) -> Expr:
-    """An expression whose maximum is the minimum of ``x``: -x, or -1 - x, which no integer overflows."""
-    return fn("neg", x) if x.dtype.is_float else fn("sub", Const(-1, x.dtype), x)
+def _position_loops(types: Sequence[Type], kind: Type, params: Params, combine: str) -> tuple[Loop, ...]:
+    """The extremum, then the least index at which it stands, or NaN does: vectors do both, not a running best."""
+    inner: Params = {"axes": (params["axis"],), "keepdims": params["keepdims"]}
+    source = types[0].dtype
+    best = fold(types, Type(source, kind.shape), inner, combine, lambda x: x)
+    top = Load(1, identity(kind.rank), source)
+
+    def place(x: Expr) -> Expr:
+        hit = fn("eq", x, top)
+        hit = fn("or", hit, fn("isnan", x)) if source.is_float else hit
+        return fn("select", hit, Axis(kind.rank), Const(_NOWHERE, DType.I64))
+
+    return best, fold(types, kind, inner, "minimum", place)
 
 
 def _position_batch(b: Any, app: Application, batched: Sequence[bool]) -> Any:
     return b(app.output.node.op, app.operands[0], **{**app.params, "axis": app.params["axis"] + 1})
 
 
-def _declare_position(name: str, order: Callable[[Expr], Expr], numpy: Callable[..., Any]) -> None:
-    def loops(types: Sequence[Type], kind: Type, params: Params) -> tuple[Loop, ...]:
-        inner: Params = {"axes": (params["axis"],), "keepdims": params["keepdims"]}
-        return (fold(types, kind, inner, "argmax", order),)
-
+def _declare_position(name: str, combine: str, numpy: Callable[..., Any]) -> None:
     def reference(operands: Sequence[Any], params: Params, kind: Type) -> Any:
         return np.asarray(numpy(operands[0], axis=params["axis"], keepdims=params["keepdims"]), np.int64)
 
     op = Op(
         name=name,
         infer=_position_infer,
-        loops=loops,
+        loops=partial(_position_loops, combine=combine),
         reference=reference,
         batch=_position_batch,
         vjp=no_gradient,
@@ -127,5 +135,5 @@ _POSITIONS = tuple(
     for keepdims in (False, True)
 )
 
-_declare_position("argmax", lambda x: x, np.argmax)
-_declare_position("argmin", _reversed_order, np.argmin)
+_declare_position("argmax", "maximum", np.argmax)
+_declare_position("argmin", "minimum", np.argmin)
