@@ -134,7 +134,10 @@ def _match(loop: Loop, left: Load, right: Load, shape_of: Sequence[Shape]) -> Co
     n = tuple(a for a in outputs if a in in_right and a not in in_left)
     k = tuple(sorted(reduced, key=lambda a: _position(left, a)))
     laid_out = (*batch, *m, *n) == tuple(outputs) and all(a in in_left and a in in_right for a in k)
-    if not laid_out or not _collapse(strides_left, strides_right, (m, n, k), sizes):
+    dots = product(sizes[a] for a in (*m, *n)) == 1  # plain loops run along the batch, or along rows
+    if not laid_out or dots:
+        return None
+    if not _collapse(strides_left, strides_right, (m, n, k), sizes):
         return None
     return Contraction(
         left.source, right.source, loop.dtype, batch, m, n, k, strides_left, strides_right, sizes
