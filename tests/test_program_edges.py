@@ -51,3 +51,38 @@ def test_an_input_that_is_a_view_of_an_updated_parameter(rows: int) -> None:
     np.testing.assert_array_equal(found["sum"], before.sum(axis=1))
     np.testing.assert_array_equal(program.params["v"], -before)
     np.testing.assert_array_equal(program.params["w"], before + 1)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int64"])
+def test_the_first_of_several_extrema_and_of_several_nans(dtype: str) -> None:
+    rng = np.random.default_rng(0)
+    values = rng.integers(-3, 3, (40, 33)).astype(dtype)
+    if dtype == "float32":
+        values[3, [5, 9]], values[4], values[5] = np.nan, -np.inf, np.inf
+    g = gc.Graph()
+    x = g.input("x", ("N", 33), dtype)
+    found = gc.compile(
+        {f"{f.__name__}{a}": f(x, axis=a) for f in (gc.argmax, gc.argmin) for a in (0, 1, None)}
+    )(x=values)
+    for f in (np.argmax, np.argmin):
+        for axis in (0, 1, None):
+            np.testing.assert_array_equal(found[f"{f.__name__}{axis}"], f(values, axis=axis))
+
+
+def test_dot_products_of_rows_and_of_columns() -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.uniform(-1, 1, (2, 70, 65)).astype("float32")
+    g = gc.Graph()
+    x, y = g.input("x", (70, 65)), g.input("y", (70, 65))
+    sums = {spec: gc.einsum(spec, x, y) for spec in ("ij,ij->j", "ij,ij->i", "ij,ij->")}
+    program = check(sums, {"x": a, "y": b})
+    assert "gemm" not in program.source  # one call a dot product costs more than the product
+
+
+def test_sums_of_few_long_rows_are_not_copied_row_by_row() -> None:
+    g = gc.Graph()
+    x = g.input("x", ("N", 50000))
+    program = check(
+        {"sum": gc.sum(x, axis=0), "max": gc.max(x, axis=0)}, {"x": np.ones((9, 50000), "float32")}
+    )
+    assert program.plan.at(N=8).peak < 4 * 4 * 50000  # a partial result for eight rows, not for each

@@ -141,8 +141,16 @@ def _step(schedule: Schedule, kernel: Kernel, emitted: EmittedKernel, text: Kern
         product_flops=sum((2 * product(p.sizes) for p in products), 0),
         other_flops=sum((n.loop.cost() for n in kernel.nests if n.product is None), 0),
         bytes=sum(moved, 0),
-        block=32 if products and not products[0].batch else 1,  # a product is slow on few rows
+        block=_least_rows(kernel),
     )
+
+
+def _least_rows(kernel: Kernel) -> int:
+    """Rows below which a tile does not pay: products are slow on few, and sums of rows would copy them instead."""
+    products = [n.product for n in kernel.nests if n.product is not None]
+    if products and not products[0].batch:
+        return 32
+    return 8 if any(n.partial and product(n.value.shape[1:]) != 1 for n in kernel.nests) else 1
 
 
 def _bytes(storage: Storage) -> Dim:
