@@ -200,6 +200,9 @@ def unknown_name(name: Any, known: Iterable[str]) -> InputError:
     return InputError(f"there is no such input; {hint}").located(f"input {name!r}")
 
 
+_RELATION = {False: "they are equal", True: "the first is at least the second"}
+
+
 class SizeChecks:
     """The equations between sizes that nodes of a graph require, prepared once and checked at each call."""
 
@@ -217,20 +220,16 @@ class SizeChecks:
         if not self._required:
             return
         values = self._evaluate(sizes)
-        if values[::2] != values[1::2]:
-            at = next(
-                k
-                for k, (left, right) in enumerate(zip(values[::2], values[1::2], strict=True))
-                if left != right
-            )
-            raise self._broken(self._required[at], values[2 * at], values[2 * at + 1])
+        for required, left, right in zip(self._required, values[::2], values[1::2], strict=True):
+            if not required.equation.holds(left, right):
+                raise self._broken(required, left, right)
 
     def _broken(self, required: Required, left: int, right: int) -> InputError:
         node, equation = self._graph.handle(required.node), required.equation
         both = f"{equation.left} is {left} and {equation.right} is {right}"
-        return InputError(f"{equation.what}: {both}; give inputs for which they are equal").located(
-            node.label, node.place
-        )
+        return InputError(
+            f"{equation.what}: {both}; give inputs for which {_RELATION[equation.at_least]}"
+        ).located(node.label, node.place)
 
 
 def check_indices(what: str, indices: Array, size: int, place: str = "") -> None:

@@ -144,11 +144,16 @@ def product(dims: Iterable[Dim]) -> Dim:
 
 @dataclass(frozen=True, slots=True)
 class Equation:
-    """Two sizes that must be equal at the call, since their forms do not decide it."""
+    """Two sizes whose forms do not decide what a call must find: that they are equal, or ``left`` at least ``right``."""
 
     left: Dim
     right: Dim
     what: str
+    at_least: bool = False
+
+    def holds(self, left: int, right: int) -> bool:
+        """Whether it is true of the values of both sides."""
+        return left >= right if self.at_least else left == right
 
 
 @dataclass(slots=True)
@@ -165,6 +170,14 @@ class Checks:
             raise ShapeError(f"{what}: sizes {left} and {right} differ; they must be equal")
         self.equations.append(Equation(left, right, what))
         return left if isinstance(left, int) else right
+
+    def at_least(self, size: Dim, least: Dim, what: str) -> None:
+        """Require ``size >= least``; raise ``ShapeError`` when that is known to be false."""
+        spare = size - least
+        if isinstance(spare, int) and spare < 0:
+            raise ShapeError(f"{what}: size {size} is less than {least}; give at least {least}")
+        if not known_nonnegative(spare):
+            self.equations.append(Equation(size, least, what, at_least=True))
 
     def broadcast(self, shapes: Sequence[Shape]) -> Shape:
         """The shape that ``shapes`` broadcast to by NumPy's rule; a symbol meets only itself or literal 1.

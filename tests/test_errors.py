@@ -372,7 +372,7 @@ CASES: dict[str, list[tuple[Callable[[], Any], type[GraphcError], str]]] = {
         (
             lambda: U(a=np.zeros(5, "float32"), b=np.zeros(4, "float32")),
             gc.errors.InputError,
-            "reshape %3: element counts of (B,) and (A, 1): B is 4 and A is 5; give inputs for which they are equal",
+            "reshape %11: element counts of (B,) and (A, 1): B is 4 and A is 5; give inputs for which they are equal",
         ),
     ],
     "parameters": [

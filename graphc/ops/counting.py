@@ -10,7 +10,7 @@ import numpy as np
 from graphc import registry
 from graphc.loops import Axis, Const, Extent, Load, Loop, cast
 from graphc.loops import call as fn
-from graphc.ops.rules import at_least, axes_from, expect, integers, no_gradient, no_tangent
+from graphc.ops.rules import axes_from, expect, integers, no_gradient, no_tangent
 from graphc.registry import Op, Params, Sample
 from graphc.size import symbol
 from graphc.types import Checks, DType, Type
@@ -67,7 +67,7 @@ registry.register(
 
 def _arange_infer(checks: Checks, types: Sequence[Type], params: Params) -> Type:
     expect(types, 0, params, "size", "dtype")
-    at_least(checks, params["size"], 0, "length")
+    checks.at_least(params["size"], 0, "length")
     return Type(DType.of(params["dtype"]), (params["size"],))
 
 

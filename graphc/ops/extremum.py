@@ -14,7 +14,7 @@ from graphc.errors import DTypeError, ShapeError
 from graphc.loops import Axis, Const, Expr, Load, Loop, identity
 from graphc.loops import call as fn
 from graphc.ops.reduce import declare, fold, restored
-from graphc.ops.rules import at_least, axes_text, checked_axis, expect, no_gradient, no_tangent, reduced
+from graphc.ops.rules import axes_text, checked_axis, expect, no_gradient, no_tangent, reduced
 from graphc.registry import Application, Op, Params, Sample
 from graphc.size import symbol
 from graphc.types import Checks, Dim, DType, Type
@@ -36,7 +36,7 @@ def _not_empty(checks: Checks, size: Dim, axis: int) -> None:
         raise ShapeError(
             f"axis {axis} has size 0, and nothing has no extremum; reduce over axes that are not empty"
         )
-    at_least(checks, size, 1, f"extremum over axis {axis}")
+    checks.at_least(size, 1, f"extremum over axis {axis}")
 
 
 # ----------------------------------------------------------------------------------------------- max, min

@@ -20,7 +20,6 @@ from graphc.types import (
     DType,
     Shape,
     Type,
-    known_nonnegative,
     normalise_axes,
     normalise_axis,
 )
@@ -129,22 +128,6 @@ def per_axis(values: Any, rank: int, what: str) -> tuple[Any, ...]:
 def integers(kind: Type, what: str = "indices") -> None:
     if not kind.dtype.is_int:
         raise DTypeError(f"{what} are {kind.dtype}; give int32 or int64")
-
-
-_BEYOND = 1 << 62  # larger than any size
-
-
-def at_least(checks: Checks, size: Dim, least: Dim, what: str) -> None:
-    """Require ``size >= least``, at the call where their forms do not decide it.
-
-    Since what a call checks are equations, the undecided case becomes one: floor((size - least) /
-    huge) is 0 for sizes that suffice and -1 for those that do not.
-    """
-    spare = size - least
-    if isinstance(spare, int) and spare < 0:
-        raise ShapeError(f"{what}: size {size} is less than {least}; give at least {least}")
-    if not known_nonnegative(spare):
-        checks.equal(spare // _BEYOND, 0, f"{what}: size {size} must be at least {least}")
 
 
 # --------------------------------------------------------------------------------------- index arithmetic

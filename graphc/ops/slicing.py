@@ -14,7 +14,6 @@ from graphc.errors import DTypeError, GraphError, ShapeError
 from graphc.loops import Axis, Const, Expr, Load, Loop, call, identity
 from graphc.ops.layout import move, samples
 from graphc.ops.rules import (
-    at_least,
     checked_axis,
     everywhere,
     expect,
@@ -52,9 +51,9 @@ def _slice_infer(checks: Checks, types: Sequence[Type], params: Params) -> Type:
 
 def _check_span(checks: Checks, size: Dim, start: Dim, stop: Dim, step: int, what: str) -> None:
     """A range runs from 0 or later to ``size`` at most, backward from ``size - 1`` at most to -1 or later."""
-    at_least(checks, counted(start, stop, step), 0, f"{what}, its length")
-    at_least(checks, start if step > 0 else stop, 0 if step > 0 else -1, f"{what}, lower end")
-    at_least(checks, size if step > 0 else size - 1, stop if step > 0 else start, f"{what}, upper end")
+    checks.at_least(counted(start, stop, step), 0, f"{what}, its length")
+    checks.at_least(start if step > 0 else stop, 0 if step > 0 else -1, f"{what}, lower end")
+    checks.at_least(size if step > 0 else size - 1, stop if step > 0 else start, f"{what}, upper end")
 
 
 def _places(start: int, step: int, count: int) -> Any:
@@ -215,7 +214,7 @@ def _pad_infer(checks: Checks, types: Sequence[Type], params: Params) -> Type:
     low, high = (per_axis(params[name], types[0].rank, name) for name in ("low", "high"))
     for axis, pair in enumerate(zip(low, high, strict=True)):
         for amount in pair:
-            at_least(checks, amount, 0, f"padding of axis {axis}")
+            checks.at_least(amount, 0, f"padding of axis {axis}")
     return Type(types[0].dtype, tuple(a + d + o for a, d, o in zip(low, types[0].shape, high, strict=True)))
 
 

@@ -53,7 +53,11 @@ class Program:
         self._tables = Tables(module, schedule.storages, self._loaded.addresses)
         self.inputs = {h.name: h.type for h in stages.inputs}
         self._binder = Binder(self.inputs)
-        self._size_checks = SizeChecks(graph, [r for r in graph.required if r.node in set(cone.nodes)])
+        chosen: Cone = stages[
+            "resolve_phase"
+        ]  # whose nodes carry the equations, also those that later passes drop
+        asked = set(chosen.nodes)
+        self._size_checks = SizeChecks(chosen.graph, [r for r in chosen.graph.required if r.node in asked])
         self._input_slots = {
             _leaf_name(schedule, s.value): s.number for s in schedule.storages if s.kind == "input"
         }
