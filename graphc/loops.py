@@ -269,7 +269,7 @@ class Loop:
     axes:    sizes of the output's axes, which are iteration axes ``0 .. len(axes) - 1``
     reduce:  sizes of further iteration axes over which ``combine`` folds the expression
     expr:    the scalar expression
-    combine: "" (no reduction), "add", "mul", "maximum", "minimum", "argmax" (index of the first maximum)
+    combine: "" (no reduction), "add", "mul", "maximum", "minimum"
     scatter: where given, the output has shape ``shape`` and the element goes to this index instead,
              added to what is there (the output starts at zero)
     """

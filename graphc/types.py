@@ -144,7 +144,7 @@ def product(dims: Iterable[Dim]) -> Dim:
 
 @dataclass(frozen=True, slots=True)
 class Equation:
-    """Two sizes whose forms do not decide what a call must find: that they are equal, or ``left`` at least ``right``."""
+    """Two sizes that a call must find equal, or ``left`` at least ``right``: their forms do not decide it."""
 
     left: Dim
     right: Dim

@@ -340,5 +340,7 @@ def test_sizes_in_keys() -> None:
     np.testing.assert_array_equal(interpret(x[n - 1], x=value), value[-1])
     np.testing.assert_array_equal(interpret(x[n // 2 :], x=value), value[2:])
     assert str(x[1:-1].type) == "f32[N - 2,2]"
-    with pytest.raises(ValueError, match="at least 7"):
+    with pytest.raises(
+        ValueError, match="N is 5 and 7 is 7; give inputs for which the first is at least the second"
+    ):
         interpret(x[:7], x=value)

@@ -49,11 +49,7 @@ class Collapse:
         """Whether ``nest`` walks its inner positions ``a`` and ``b`` like one axis."""
         first, second = nest.order[self.rows + a], nest.order[self.rows + b]
         outputs = len(nest.loop.axes)
-        if (
-            (first < outputs) != (second < outputs)
-            or nest.loop.scatter is not None
-            or nest.loop.combine == "argmax"
-        ):
+        if (first < outputs) != (second < outputs) or nest.loop.scatter is not None:
             return False
         if first < outputs and second != first + 1:
             return False

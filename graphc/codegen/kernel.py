@@ -105,7 +105,7 @@ class _KernelWriter:
         with self.frame.block(f"for j{depth} in range({self.size(extent)}):"):
             self.level(inner, depth + 1, {**totals, **registers})
         for nest in begun:
-            self.finish(nest, registers[nest.number])
+            self.statements.keep(nest, registers[nest.number])
 
     # ---------------------------------------------------------------------------------------- reductions
 
@@ -130,17 +130,10 @@ class _KernelWriter:
         return True in reduced and False in reduced[reduced.index(True) :]
 
     def begin(self, nest: Nest) -> str:
-        """A register set to the identity element; of argmax a second one holds the place."""
-        name, loop = self.frame.fresh("s"), nest.loop
-        if loop.combine == "argmax":
-            self.put(f"{name} = {identity_element('maximum', loop.expr.dtype)}")
-            self.put(f"{name}_at = i64(0)")
-        else:
-            self.put(f"{name} = {identity_element(loop.combine, loop.dtype)}")
+        """A register set to the identity element."""
+        name = self.frame.fresh("s")
+        self.put(f"{name} = {identity_element(nest.loop.combine, nest.loop.dtype)}")
         return name
-
-    def finish(self, nest: Nest, register: str) -> None:
-        self.statements.keep(nest, f"{register}_at" if nest.loop.combine == "argmax" else register)
 
     def clear_sums(self, inner: Inner) -> None:
         """Set the sums that ``inner`` keeps in memory to the identity element: of a row, or of all of a scatter."""

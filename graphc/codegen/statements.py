@@ -56,8 +56,6 @@ class Statements:
         loop = nest.loop
         if loop.scatter is not None:
             self._scatter(nest, text)
-        elif loop.combine == "argmax":
-            self._argmax_step(text, totals[nest.number])
         elif not loop.combine:
             self._element(nest, text)
         else:
@@ -76,15 +74,6 @@ class Statements:
             self.access.row_scalars[nest.number] = name
         if self.place[nest.number] in ("memory", "scratch"):
             self.frame.put(f"{self.access.target(nest)} = {name}")
-
-    def _argmax_step(self, text: str, best: str) -> None:
-        """The first maximum wins, and a NaN over any number."""
-        axis = f"j{len(self.access.loops) - 1}" if self.access.loops else "0"
-        put = self.frame.put
-        put(f"{best}_new = {text}")
-        put(f"{best}_won = ({best}_new > {best}) | (({best}_new != {best}_new) & ({best} == {best}))")
-        put(f"{best}_at = select({best}_won, {axis}, {best}_at)")
-        put(f"{best} = select({best}_won, {best}_new, {best})")
 
     def _scatter(self, nest: Nest, text: str) -> None:
         place = self.access.scattered(nest)

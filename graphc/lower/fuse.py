@@ -148,9 +148,9 @@ def as_nest(value: Value, shapes: Sequence[Shape]) -> Nest:
     """``value`` with its iteration order and rows."""
     assert value.loop is not None
     loop = value.loop
-    if loop.scatter is not None or loop.combine == "argmax":
+    if loop.scatter is not None:
         order = tuple(range(len(dims(loop))))
-        return Nest(value, order, order[: len(loop.axes)] if loop.scatter is None else ())
+        return Nest(value, order, ())
     product = contraction(loop, shapes)
     if product is not None:
         order = (*product.batch, *product.m, *product.n, *product.k)

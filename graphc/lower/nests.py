@@ -324,9 +324,8 @@ def _squeeze(loop: Loop) -> Loop:
 
 
 def _of_one(loop: Loop) -> Loop:
-    """A reduction of a single element: the element itself, which is the first of its kind."""
-    expr = Const(0, loop.dtype) if loop.combine == "argmax" else cast(loop.expr, loop.dtype)
-    return replace(loop, expr=expr, combine="")
+    """A reduction of a single element: the element itself."""
+    return replace(loop, expr=cast(loop.expr, loop.dtype), combine="")
 
 
 def looked_up(index: Expr) -> Load | None:
