@@ -44,6 +44,38 @@ def programs() -> tuple[gc.Program, gc.Program, gc.Program, gc.Program]:
 P, Q, R, U = programs()
 
 CASES: dict[str, list[tuple[Callable[[], Any], type[GraphcError], str]]] = {
+    "data": [
+        (
+            lambda: X + "a",
+            gc.errors.DTypeError,
+            "add: 'a' is no data; give a node, a real number or an array of them",
+        ),
+        (
+            lambda: X * 1j,
+            gc.errors.DTypeError,
+            "mul: 1j is no data; give a node, a real number or an array of them",
+        ),
+        (
+            lambda: X * np.ones(3, complex),
+            gc.errors.DTypeError,
+            "mul: dtype dtype('complex128') is not supported; use one of bool, int32, int64, float32, float64",
+        ),
+        (
+            lambda: G.const(None),
+            gc.errors.DTypeError,
+            "const: None is no data; give a node, a real number or an array of them",
+        ),
+        (
+            lambda: G.param("he", (3,), init="he"),
+            gc.errors.DTypeError,
+            "param 'he': 'he' is no data; give a node, a real number or an array of them",
+        ),
+        (
+            lambda: gc.nn.Dense(3)(3.0),
+            gc.errors.GraphError,
+            "Dense: 3.0 is not a node; apply the layer to a node of a graph",
+        ),
+    ],
     "a graph and its leaves": [
         (
             lambda: G.input("", (3,)),

@@ -101,12 +101,17 @@ class Graph:
 
         Raises ``GraphError`` for NaN and infinities, which an input can carry if they are meant.
         """
-        array = np.asarray(value)
+        try:
+            return self.as_constant(value, dtype)
+        except GraphcError as error:
+            raise error.located("const", self.here().place) from None
+
+    def as_constant(self, value: Any, dtype: Any = None) -> Handle:
+        """What ``const`` does, with errors for a caller to locate."""
+        array = _as_data(value)
         own = _dtype_of_constant(value, array) if dtype is None else DType.of(dtype)
         if array.dtype.kind == "f" and not np.all(np.isfinite(array)):
-            raise GraphError(f"constant {_brief(array)} is not finite; pass such values as an input").located(
-                "const", self.here().place
-            )
+            raise GraphError(f"constant {_brief(array)} is not finite; pass such values as an input")
         return self.constant(Constant.of(array, own))
 
     def set_update(self, state: Handle, value: Handle) -> None:
@@ -139,6 +144,8 @@ class Graph:
         full = self._full_name(name)
         try:
             fixed = _fixed_shape(shape, init)
+            if init is not None and not callable(init):
+                _as_data(init)
         except GraphcError as error:
             raise error.located(f"{op} {full!r}", self.here().place) from None
         handle = self._leaf(op, full, fixed, dtype)
@@ -331,6 +338,20 @@ def check_update(target: Handle, value: Handle) -> None:
         raise DTypeError(
             f"update is {value.dtype} and the value it replaces {target.dtype}; cast it with gc.cast"
         ).located(target.label, target.place)
+
+
+def _as_data(value: Any) -> Any:
+    """``value`` as an array of bools or real numbers; raises ``DTypeError`` for anything else."""
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError):
+        array = np.asarray(None)
+    if array.dtype.kind not in "biuf":
+        given = (
+            f"an array of {array.dtype}" if isinstance(value, (np.ndarray, np.generic)) else repr(value)[:60]
+        )
+        raise DTypeError(f"{given} is no data; give a node, a real number or an array of them")
+    return array
 
 
 def _dtype_of_constant(value: Any, array: Any) -> DType:

@@ -283,14 +283,7 @@ def lift(graph: Graph, value: Any, like: DType | None = None) -> Handle:
         return value
     if isinstance(value, (bool, int, float)):
         return _weak_constant(graph, value, weak(value, like))
-    try:
-        return graph.const(value)
-    except (TypeError, ValueError) as error:
-        if isinstance(error, GraphcError):
-            raise
-        raise GraphError(f"{value!r} cannot be an operand; use a node, a number or an array").located(
-            "", graph.here().place
-        ) from None
+    return graph.as_constant(value)
 
 
 def _weak_constant(graph: Graph, value: float, dtype: DType) -> Handle:
@@ -302,19 +295,21 @@ def _weak_constant(graph: Graph, value: float, dtype: DType) -> Handle:
         raise DTypeError(f"{value} does not fit {dtype}; use a float or a smaller number").located(
             "const", graph.here().place
         )
-    return graph.const(value, dtype)
+    return graph.as_constant(value, dtype)
 
 
 def meet(op: str, values: Sequence[Any], *, floating: bool = False) -> list[Handle]:
     """``values`` as nodes of one dtype by promotion, casts inserted; ``floating`` lifts integers to float32."""
     graph = graph_of(values, op)
-    strong = [
-        v.dtype if isinstance(v, Handle) else DType.of(v.dtype)  # pyright: ignore[reportUnknownMemberType]
-        for v in values
-        if isinstance(v, (Handle, np.ndarray, np.generic))
-    ]
-    like = promote(strong)
-    handles = [lift(graph, v, like) for v in values]
+    try:
+        strong = [
+            v.dtype if isinstance(v, Handle) else DType.of(v.dtype)  # pyright: ignore[reportUnknownMemberType]
+            for v in values
+            if isinstance(v, (Handle, np.ndarray, np.generic))
+        ]
+        handles = [lift(graph, v, promote(strong)) for v in values]
+    except GraphcError as error:
+        raise error.located(op, graph.here().place) from None
     common = promote([*strong, *(h.dtype for h in handles), *([DType.F32] if floating else [])])
     return [cast_to(h, common) for h in handles]
 

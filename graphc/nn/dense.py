@@ -59,6 +59,8 @@ class Dense:
 
     def __call__(self, x: Handle) -> Handle:
         """The layer applied to ``x``."""
+        if not isinstance(x, Handle):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise GraphError(f"{x!r} is not a node; apply the layer to a node of a graph").located("Dense")
         built = self._built.get(id(x.graph)) or self._build(x)
         with x.graph.scope(built.name):
             self._check_features(x, built)
