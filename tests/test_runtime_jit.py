@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import linecache
+from pathlib import Path
 
 import numpy as np
 import pytest
 import runtime_kernels as kernels
 
-from graphc.runtime import jit, launch
+from graphc.runtime import cache, jit, launch
 
 SOURCE = (
     kernels.HEAD
@@ -55,6 +56,12 @@ def test_a_text_is_compiled_once_whatever_its_name_comments_and_layout() -> None
     assert set(again.addresses) == {"other", "run"}
 
 
+@pytest.fixture
+def nothing_on_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(cache.VARIABLE, str(tmp_path))
+
+
+@pytest.mark.usefixtures("nothing_on_disk")
 def test_equal_kernels_of_one_module_share_their_code() -> None:
     kernel = SOURCE.removesuffix(launch.ENTRY).removeprefix(kernels.HEAD).replace("f32(1.0)", "f32(7.0)")
     loaded = jit.load(kernels.HEAD + kernel + kernel.replace("affine", "second"))
@@ -62,6 +69,7 @@ def test_equal_kernels_of_one_module_share_their_code() -> None:
     assert loaded.addresses["affine"] == loaded.addresses["second"]
 
 
+@pytest.mark.usefixtures("nothing_on_disk")
 def test_the_lines_of_a_compiled_module_can_be_shown() -> None:
     jit.load(SOURCE.replace("f32(1.0)", "f32(9.0)"), "some/program.py")
     assert "f32(9.0)" in "".join(linecache.getlines("some/program.py"))
