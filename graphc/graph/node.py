@@ -17,6 +17,7 @@ from graphc.size import Size
 from graphc.types import DType, Type
 
 PACKAGE = str(Path(__file__).resolve().parent.parent)
+COMMANDS = str(Path(PACKAGE) / "cli")
 LEAVES = frozenset({"input", "param", "state", "const"})
 
 
@@ -110,9 +111,13 @@ class Origin:
         return f"{Path(self.file).name}:{self.line}" if self.file else ""
 
 
+def _inside(file: str) -> bool:
+    return file.startswith(PACKAGE) and not file.startswith(COMMANDS)
+
+
 def user_line() -> tuple[str, int]:
-    """File and line of the innermost caller outside graphc."""
+    """File and line of the innermost caller outside graphc, or in its demo, which uses it as others do."""
     frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
-    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
+    while frame is not None and _inside(frame.f_code.co_filename):
         frame = frame.f_back
     return ("", 0) if frame is None else (frame.f_code.co_filename, frame.f_lineno)
