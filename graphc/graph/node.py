@@ -16,8 +16,9 @@ import numpy as np
 from graphc.size import Size
 from graphc.types import DType, Type
 
-PACKAGE = str(Path(__file__).resolve().parent.parent)
-COMMANDS = str(Path(PACKAGE) / "cli")
+_ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = f"{_ROOT}{os.sep}"
+COMMANDS = f"{_ROOT / 'cli'}{os.sep}"
 LEAVES = frozenset({"input", "param", "state", "const"})
 
 

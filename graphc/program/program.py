@@ -124,8 +124,12 @@ class Program:
 
     def _apart(self, arrays: list[Array]) -> list[Array]:
         """``arrays``, those copied that are views of parameters which this call updates in place."""
-        if not any(array.base is not None and self._near(array) for array in arrays):
-            return arrays
+        for array in arrays:
+            if array.base is not None and self._near(array):
+                return self._copied(arrays)
+        return arrays
+
+    def _copied(self, arrays: list[Array]) -> list[Array]:
         shared = (any(np.may_share_memory(array, each) for each in self._updated) for array in arrays)
         return [array.copy() if copy else array for array, copy in zip(arrays, shared, strict=True)]
 
