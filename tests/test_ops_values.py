@@ -76,7 +76,7 @@ def test_nothing() -> None:
     assert not interpret(gc.any(of()), x=[])
     assert interpret(gc.all(of()), x=[])
     for name in ("max", "min", "argmax", "argmin"):
-        with pytest.raises(InputError, match="N is 0 and 1 is 1; .* the first is at least"):
+        with pytest.raises(InputError, match=r"N is 0 and 1 is 1; .* the first is at least"):
             interpret(getattr(gc, name)(of()), x=[])
 
 

@@ -15,7 +15,6 @@ from graphc.errors import InputError
 from graphc.types import Dim, Type
 
 Array = np.ndarray[Any, Any]
-FEW = 64
 SMALL = 16384  # bytes up to which an output is computed aside and copied: cheaper than a new array's address
 
 # An array's data pointer is the first member behind the object header in NumPy's ABI, and reading it there costs a
@@ -66,17 +65,8 @@ class IndexCheck:
         if indices.size == 0:
             return
         flat = indices.view(np.uint32 if indices.itemsize == 4 else np.uint64)
-        if _largest(flat) >= size:
+        if int(np.maximum.reduce(flat, axis=None)) >= size:
             check_indices(f"input {self.name!r}", indices, size, self.place)
-
-
-def _largest(values: Array) -> int:
-    """The largest of a few values is found sooner by Python than by NumPy's reduction."""
-    return (
-        max(values.tolist())
-        if values.ndim == 1 and values.size <= FEW
-        else int(np.maximum.reduce(values, axis=None))
-    )
 
 
 @dataclass(frozen=True, slots=True)
