@@ -13,7 +13,7 @@ import numpy as np
 from graphc import registry
 from graphc.binding import Array, Binder, SizeChecks, unknown_name
 from graphc.errors import GraphcError, GraphError, InputError
-from graphc.graph import Cone, Graph, Handle
+from graphc.graph import Cone, Graph, Handle, key_text
 from graphc.graph.node import Node
 from graphc.init import initial_value
 from graphc.size import Size, compile_dims, dim_evaluate
@@ -28,11 +28,11 @@ def interpret(
     """The value of ``target`` in NumPy.
 
     ``target``: a node (gives its array), a list or tuple of nodes (a list), a mapping of names to nodes (a
-    dict), a cone (its outputs by name, and its updates as ``"update <name>"``), or a graph (its sinks, by
-    ``"%id"``). ``inputs`` and ``params`` give values by name; ``params`` also takes handles as keys, and
-    names that are no Python identifiers. Parameters and states that are not given have their initial values.
-    ``mode`` chooses a branch of ``gc.phase``. Results are new arrays. Raises ``InputError`` for what does not
-    fit the declarations.
+    dict; a key that is a node, as ``gc.grad`` returns them, stands for its name), a cone (its outputs by
+    name, and its updates as ``"update <name>"``), or a graph (its sinks, by ``"%id"``). ``inputs`` and
+    ``params`` give values by name; ``params`` also takes handles as keys, and names that are no Python
+    identifiers. Parameters and states that are not given have their initial values. ``mode`` chooses a branch
+    of ``gc.phase``. Results are new arrays. Raises ``InputError`` for what does not fit the declarations.
 
     >>> import graphc as gc
     >>> g = gc.Graph()
@@ -65,7 +65,7 @@ def _roots(target: Any) -> tuple[Graph, dict[str, int]]:
             }
             return target.graph, {**target.outputs, **updates}
         case Mapping():
-            return _named({str(name): node for name, node in target.items()})  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+            return _named({key_text(name): node for name, node in target.items()})  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
         case list() | tuple():
             return _named({str(k): node for k, node in enumerate(target)})  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
         case _:

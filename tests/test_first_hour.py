@@ -1,7 +1,32 @@
 """What a first hour with the package meets: natural calls work, natural mistakes are told what to do."""
 
+import numpy as np
+import pytest
+
+import graphc as gc
 from graphc.cli.digits import declare
 from graphc.graph import node
+
+
+@pytest.fixture
+def line():
+    """The loss of a line through points, its two parameters and one gradient by an inner node."""
+    g = gc.Graph("line")
+    x, t = g.input("x", ("N",)), g.input("t", ("N",))
+    w, b = g.param("w", (), init=2.0), g.param("b", ())
+    residual = w * x + b - t
+    return w, b, residual, gc.mean(residual * residual)
+
+
+def test_gradients_are_named_by_what_they_are_by(line):
+    w, b, residual, loss = line
+    grads = gc.grad(loss, [w, b, residual])
+    interpreted = gc.interpret(grads, x=[1, 2], t=[0, 0])
+    assert list(interpreted) == ["w", "b", f"%{residual.id}"]
+    np.testing.assert_allclose(interpreted["w"], 10)
+    compiled = gc.compile(gc.grad(loss))(x=[1, 2], t=[0, 0])
+    assert compiled == {"w": interpreted["w"], "b": interpreted["b"]}
+    assert "w = sum" in gc.draw({w: gc.sum(residual)}).dot
 
 
 def test_the_demo_names_its_own_lines():

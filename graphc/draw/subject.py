@@ -8,7 +8,7 @@ from typing import Any
 
 from graphc.diff import grad
 from graphc.errors import DrawError
-from graphc.graph import Cone, Graph, Handle, rebuild
+from graphc.graph import Cone, Graph, Handle, key_text, rebuild
 from graphc.interpret import interpret
 from graphc.rewrite import stabilise_cone
 
@@ -77,7 +77,7 @@ def _items(target: Any) -> list[tuple[str, Any]]:
     if isinstance(target, Handle):
         return [(f"%{target.id}", target)]
     if isinstance(target, Mapping):
-        return [(str(name), node) for name, node in target.items()]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType, reportUnknownMemberType]
+        return [(key_text(name), node) for name, node in target.items()]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType, reportUnknownMemberType]
     if isinstance(target, (list, tuple)):
         return [(f"%{getattr(t, 'id', '')}", t) for t in target]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
     return []

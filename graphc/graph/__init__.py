@@ -2,7 +2,19 @@
 
 from graphc.graph.cone import Cone, Rebuilt, rebuild
 from graphc.graph.core import Graph, Required, check_update
-from graphc.graph.handle import FUNCTIONS, Build, Handle, apply, call, cast_to, graph_of, lift, meet, public
+from graphc.graph.handle import (
+    FUNCTIONS,
+    Build,
+    Handle,
+    apply,
+    call,
+    cast_to,
+    graph_of,
+    key_text,
+    lift,
+    meet,
+    public,
+)
 from graphc.graph.node import LEAVES, Constant, Node, Origin
 from graphc.graph.text import parse, print_graph
 
@@ -23,6 +35,7 @@ __all__ = [
     "cast_to",
     "check_update",
     "graph_of",
+    "key_text",
     "lift",
     "meet",
     "parse",

@@ -277,6 +277,11 @@ def graph_of(values: Sequence[Any], op: str = "") -> Graph:
     raise GraphError(f"{op}: operands belong to graphs {names}; build them in one graph")
 
 
+def key_text(key: Any) -> str:
+    """What a key of ``{name: node}`` is called; a node, as in ``gc.grad``'s answer, by its own name or number."""
+    return (key.name or f"%{key.id}") if isinstance(key, Handle) else str(key)
+
+
 def lift(graph: Graph, value: Any, like: DType | None = None) -> Handle:
     """``value`` as a node: a handle itself, a Python scalar as a weak constant, an array as a constant."""
     if isinstance(value, Handle):

@@ -8,7 +8,7 @@ from typing import Any
 
 from graphc.codegen.module import emit
 from graphc.errors import CompileError, GraphError, InputError, SizeError
-from graphc.graph import Cone, Graph, Handle, check_update
+from graphc.graph import Cone, Graph, Handle, check_update, key_text
 from graphc.lower.fuse import TILES, fuse
 from graphc.lower.nests import Lookup, NestProgram, expand
 from graphc.lower.schedule import schedule
@@ -34,7 +34,8 @@ def compile(
 ) -> Program:
     """Compile ``outputs`` and ``updates`` into one program.
 
-    outputs:   a mapping of names to nodes, or one node (then called ``"out"``)
+    outputs:   a mapping of names to nodes, or one node (then called ``"out"``); the answer of ``gc.grad`` is such a
+               mapping, its gradients called as what they are by
     updates:   ``{parameter or state: next value}``, as optimisers return; applied in place at each call
     params:    another program's ``.params`` to share its memory, or a mapping of names to arrays to start from
     mode:      ``"train"`` or ``"eval"`` resolves ``gc.phase``; training mode also applies updates attached to states.
@@ -85,7 +86,7 @@ def declare(outputs: Any, updates: Any, mode: str) -> Cone:
             )
         check_update(target, value)
     found = {target.id: value.id for target, value in updates.items()}
-    cone = Cone(graph, {str(name): node.id for name, node in named.items()}, found)
+    cone = Cone(graph, {key_text(key): node.id for key, node in named.items()}, found)
     if mode == "train":
         cone = Cone(graph, cone.outputs, {**_attached(graph, cone), **found})
     _check_sizes(cone)
