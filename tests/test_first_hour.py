@@ -1,10 +1,14 @@
 """What a first hour with the package meets: natural calls work, natural mistakes are told what to do."""
 
+import math
+
 import numpy as np
 import pytest
+import sympy
 
 import graphc as gc
 from graphc.cli.digits import declare
+from graphc.errors import ExpressionError
 from graphc.graph import node
 
 
@@ -27,6 +31,30 @@ def test_gradients_are_named_by_what_they_are_by(line):
     compiled = gc.compile(gc.grad(loss))(x=[1, 2], t=[0, 0])
     assert compiled == {"w": interpreted["w"], "b": interpreted["b"]}
     assert "w = sum" in gc.draw({w: gc.sum(residual)}).dot
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        lambda z: math.tanh(z),
+        lambda z: np.tanh(z),
+        lambda z: z * gc.sigmoid(z),
+        lambda z: z if z > 0 else 0,
+        lambda z: sympy.tanhh(z),
+    ],
+    ids=["math", "numpy", "graphc", "if", "typo"],
+)
+def test_bodies_that_are_no_formula(body):
+    with pytest.raises(
+        ExpressionError, match=r"body of 'first_no' gives no SymPy formula: .*use functions of sympy"
+    ):
+        gc.elementwise("first_no", body)
+
+
+def test_a_default_is_no_operand():
+    scaled = [gc.elementwise(f"first_times_{k}", lambda z, k=k: k * z) for k in (2, 3)]
+    x = gc.Graph().input("x")
+    assert [float(gc.interpret(function(x), x=5)) for function in scaled] == [10, 15]
 
 
 def test_the_demo_names_its_own_lines():

@@ -296,7 +296,8 @@ def _template(scalar: Scalar) -> str:
 def elementwise(name: str, body: Callable[..., Any], *, arity: int | None = None) -> Callable[..., Handle]:
     """A new elementwise op from one SymPy body: derivative, kernel, label and reference follow.
 
-    ``body`` takes SymPy symbols and returns a SymPy expression over them; ``arity`` is read from its signature.
+    ``body`` takes SymPy symbols and returns a SymPy expression over them; ``arity`` is read from its signature,
+    where what has a default is no operand.
     Returns the function that applies the op to nodes, arrays and numbers with broadcasting. Raises
     ``ExpressionError`` when the body uses unknown symbols or functions without a kernel, ``GraphError`` when the
     name stands for another body.
@@ -326,14 +327,21 @@ _USER: dict[str, Scalar] = {}
 
 
 def _parameters(body: Callable[..., Any]) -> list[str]:
-    return list(inspect.signature(body).parameters)
+    given = inspect.signature(body).parameters.values()
+    return [each.name for each in given if each.default is each.empty]
+
+
+_FORMULAS = "use functions of sympy (not of graphc, numpy or math), and sympy.Piecewise for a choice"
 
 
 def _checked(name: str, body: Callable[..., Any], count: int) -> Callable[..., Any]:
     import sympy
 
     args = symbolic.symbols(count)
-    formula = sympy.sympify(body(*args))
+    try:
+        formula = sympy.sympify(body(*args))
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ExpressionError(f"body of {name!r} gives no SymPy formula: {error}; {_FORMULAS}") from error
     strange = formula.free_symbols - set(args)
     if strange:
         listed = ", ".join(sorted(str(s) for s in strange))
