@@ -73,18 +73,21 @@ def _check_logits(logits: Handle, targets: Handle) -> None:
     if targets.dtype.is_int:
         _require_same(logits, logits.shape[:-1], targets.shape, "class indices")
     elif targets.dtype.is_float:
-        _require_same(logits, logits.shape, targets.shape, "probabilities")
+        _require_same(logits, logits.shape, targets.shape, "probabilities", _CLASSES)
     else:
         todo = "give class indices (int) or probabilities (float)"
         raise _located(logits, DTypeError(f"targets are {targets.dtype}; {todo}"))
 
 
-def _require_same(value: Handle, wanted: Shape, given: Shape, what: str) -> None:
+_CLASSES = ", or class indices of an integer dtype"
+
+
+def _require_same(value: Handle, wanted: Shape, given: Shape, what: str, instead: str = "") -> None:
     """Raise unless ``given`` can be ``wanted``; two different symbols are left to the call to compare."""
     if len(wanted) == len(given) and all(_may_be_equal(a, b) for a, b in zip(wanted, given, strict=True)):
         return
     beside = f"{what} of shape {shape_text(given)} beside a value of shape {shape_text(value.shape)}"
-    raise _located(value, ShapeError(f"{beside}; give shape {shape_text(wanted)}"))
+    raise _located(value, ShapeError(f"{beside}; give shape {shape_text(wanted)}{instead}"))
 
 
 def _may_be_equal(left: Dim, right: Dim) -> bool:

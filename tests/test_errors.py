@@ -450,7 +450,7 @@ CASES: dict[str, list[tuple[Callable[[], Any], type[GraphcError], str]]] = {
         (
             lambda: gc.losses.softmax_cross_entropy(X, G["s"]),
             gc.errors.ShapeError,
-            "softmax_cross_entropy: probabilities of shape () beside a value of shape (N, 64); give shape (N, 64)",
+            "softmax_cross_entropy: probabilities of shape () beside a value of shape (N, 64); give shape (N, 64), or class indices of an integer dtype",
         ),
         (
             lambda: gc.optim.SGD(-1),

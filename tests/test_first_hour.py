@@ -8,7 +8,7 @@ import sympy
 
 import graphc as gc
 from graphc.cli.digits import declare
-from graphc.errors import ExpressionError
+from graphc.errors import ExpressionError, ShapeError
 from graphc.graph import node
 
 
@@ -55,6 +55,13 @@ def test_a_default_is_no_operand():
     scaled = [gc.elementwise(f"first_times_{k}", lambda z, k=k: k * z) for k in (2, 3)]
     x = gc.Graph().input("x")
     assert [float(gc.interpret(function(x), x=5)) for function in scaled] == [10, 15]
+
+
+def test_classes_declared_as_floats():
+    g = gc.Graph()
+    logits, classes = g.input("logits", ("N", 3)), g.input("classes", ("N",))
+    with pytest.raises(ShapeError, match=r"give shape \(N, 3\), or class indices of an integer dtype"):
+        gc.losses.softmax_cross_entropy(logits, classes)
 
 
 def test_the_demo_names_its_own_lines():
