@@ -8,7 +8,7 @@ import sympy
 
 import graphc as gc
 from graphc.cli.digits import declare
-from graphc.errors import ExpressionError, ShapeError
+from graphc.errors import ExpressionError, InputError, ShapeError
 from graphc.graph import node
 
 
@@ -31,6 +31,12 @@ def test_gradients_are_named_by_what_they_are_by(line):
     compiled = gc.compile(gc.grad(loss))(x=[1, 2], t=[0, 0])
     assert compiled == {"w": interpreted["w"], "b": interpreted["b"]}
     assert "w = sum" in gc.draw({w: gc.sum(residual)}).dot
+
+
+def test_inputs_are_named(line):
+    predict = gc.compile(line[2])
+    with pytest.raises(InputError, match=r"'line' takes its inputs by name; call it with x=\.\.\., t=\.\.\."):
+        predict([1.0], [2.0])
 
 
 @pytest.mark.parametrize(

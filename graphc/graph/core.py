@@ -84,13 +84,19 @@ class Graph:
         return self._leaf("input", name, shape, dtype)
 
     def param(self, name: str, shape: Any = None, dtype: Any = "float32", *, init: Any = None) -> Handle:
-        """A trainable array that programs keep between calls; ``init`` is an array or an initialiser of ``gc.init``."""
+        """A trainable array that programs keep between calls; ``init`` is an array or an initialiser of ``gc.init``.
+
+        Without ``init``, matrices (floating, of rank 2 and more) are drawn by ``KaimingUniform``; all else is zero.
+        """
         return self._stored("param", name, shape, dtype, init)
 
     def state(
         self, name: str, shape: Any = None, dtype: Any = "float32", *, init: Any = None, update: Any = None
     ) -> Handle:
-        """An array that programs keep between calls and that ``update``, a node, replaces in training mode."""
+        """An array that programs keep between calls and that ``update``, a node, replaces in training mode.
+
+        Without ``init`` it starts as zeros.
+        """
         handle = self._stored("state", name, shape, dtype, init)
         if update is not None:
             self.set_update(handle, update)

@@ -34,6 +34,13 @@ class Program:
     ``program(**inputs)`` checks the arrays, runs the kernels and returns ``{name: new array}``. One call runs at a
     time on a store of parameters; other threads wait. Updates take effect together, after all outputs were computed
     from the values before.
+
+    inputs:          the types of the inputs by name
+    params, states:  arrays by name, which kernels read and write: assign to them, or save them, at any time
+    stages, source:  the graph after each pass, and the emitted kernels as text
+    cost, plan:      operations and memory over symbolic sizes; ``.at(N=32)`` gives numbers
+    report():        what was shared, rewritten and planned
+    draw():          a picture of the kernels
     """
 
     def __init__(
@@ -105,8 +112,11 @@ class Program:
 
     # ------------------------------------------------------------------------------------------- calling
 
-    def __call__(self, /, **inputs: Any) -> dict[str, Array]:
+    def __call__(self, /, *unnamed: Any, **inputs: Any) -> dict[str, Array]:
         """Run the program; ``inputs`` are arrays by name. Raises ``InputError`` before anything runs or changes."""
+        if unnamed:
+            wanted = ", ".join(f"{name}=..." for name in self.inputs)
+            raise InputError(f"{self.name!r} takes its inputs by name; call it with {wanted or 'nothing'}")
         with self._store.lock:
             ready = self._last
             arrays = None if ready is None else ready.take(inputs)
