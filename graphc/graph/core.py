@@ -217,7 +217,7 @@ class Graph:
         self._handles.append(Handle(self, at))
         self._dag.add_node(at, op=node.op, type=str(node.type), **dict(node.params))
         for position, operand in enumerate(node.operands):
-            self._dag.add_edge(operand, at, key=position)
+            self._dag.add_edge(operand, at, key=position, operand=position)
         return at
 
     def _own(self, operands: Iterable[Any]) -> None:
