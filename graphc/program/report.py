@@ -82,7 +82,7 @@ class Report:
     def _lines(self) -> Iterator[str]:
         yield f"{'stage':<14} {'nodes':>6} {'operations':>11}  bytes of all values"
         yield from (f"{p.name:<14} {p.nodes:>6} {p.operations:>11}  {p.bytes}" for p in self.passes)
-        yield f"equal nodes: {self.reused} declared or derived again and found"
+        yield f"equal nodes: {self.reused} times an operation was asked for that stood already"
         yield f"shared subterms: {len(self.shared)}, saving {sum(s.uses - 1 for s in self.shared)} computations"
         yield from _shortened([f"  used {s.uses} times: {s.formula}{_in(s.layer)}" for s in self.shared])
         yield f"derivatives written in the op's output: {', '.join(self.by_output) or 'none'}"
