@@ -287,7 +287,12 @@ def _template(scalar: Scalar) -> str:
     """The body as SymPy prints it, with operand ``k`` as ``\\0k\\0``, which stands in no other text."""
     import sympy
 
-    return str(scalar.body(*sympy.symbols([f"\0{k}\0" for k in range(scalar.arity)], real=True)))
+    formula = scalar.body(*sympy.symbols([f"\0{k}\0" for k in range(scalar.arity)], real=True))
+    if isinstance(formula, sympy.Piecewise):
+        (first, condition), *others = [each.args for each in formula.args]
+        if first == 1 and others == [(0, True)]:
+            return f"[{condition}]"  # Iverson's bracket, as in drawings
+    return str(formula)
 
 
 # -------------------------------------------------------------------------------------------- user-defined ops
