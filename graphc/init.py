@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from graphc.errors import ShapeError
+from graphc.errors import GraphError, ShapeError
 
 if TYPE_CHECKING:
     from graphc.graph import Graph, Handle
@@ -153,6 +153,16 @@ def generator_for(seed: int, name: str) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(np.random.SeedSequence(key)))
 
 
+def _drawn(initialiser: Any, graph: Graph, handle: Handle, shape: tuple[int, ...]) -> Array:
+    try:
+        return np.asarray(initialiser(generator_for(graph.seed, handle.name), shape, handle.dtype.numpy))
+    except TypeError as error:
+        todo = "give one of gc.init, an array, or a function of (generator, shape, dtype)"
+        raise GraphError(f"its initialiser {initialiser!r} fails: {error}; {todo}").located(
+            handle.label, handle.place
+        ) from error
+
+
 def initial_value(graph: Graph, handle: Handle) -> Array:
     """The first value of parameter or state ``handle``: a new, writable, contiguous array.
 
@@ -169,7 +179,7 @@ def initial_value(graph: Graph, handle: Handle) -> Array:
     chosen: Any = _default(handle) if init is None else init
     if not callable(chosen):
         return np.array(np.broadcast_to(np.asarray(chosen), shape), dtype, order="C")
-    drawn = np.asarray(chosen(generator_for(graph.seed, handle.name), shape, dtype))
+    drawn = _drawn(chosen, graph, handle, shape)
     if drawn.shape != shape:
         raise ShapeError(
             f"its initialiser gives shape {drawn.shape}, not {shape}; return the shape it is called with"

@@ -303,9 +303,9 @@ CASES: dict[str, list[tuple[Callable[[], Any], type[GraphcError], str]]] = {
             "parameter 'w': shape (3,) does not fit (64, 10); give values of f32[64,10]",
         ),
         (
-            lambda: gc.compile({"y": W}, params={"w": np.zeros((64, 10))}),
+            lambda: gc.compile({"y": W}, params={"w": np.zeros((64, 10), "complex128")}),
             gc.errors.InputError,
-            "parameter 'w': dtype float64 does not fit float32; give values of f32[64,10]",
+            "parameter 'w': dtype complex128 does not fit float32; give values of f32[64,10]",
         ),
         (
             lambda: gc.compile({"y": gc.take(W, np.array([3, 64]), axis=0)}),

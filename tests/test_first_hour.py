@@ -1,6 +1,7 @@
 """What a first hour with the package meets: natural calls work, natural mistakes are told what to do."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import sympy
 
 import graphc as gc
 from graphc.cli.digits import declare
-from graphc.errors import ExpressionError, InputError, ShapeError
+from graphc.errors import ExpressionError, GraphError, InputError, ShapeError
 from graphc.graph import node
 
 
@@ -83,3 +84,30 @@ def test_files_called_like_the_package_are_the_users():
     found = {}
     exec(compile("import graphc\n\nx = graphc.Graph().input('x')", file, "exec"), found)
     assert found["x"].place == f'File "{file}", line 3'
+
+
+def test_parameters_take_what_an_assignment_takes(line):
+    w = line[0]
+    for given in (np.float64(3), 3, np.array(3.0)):
+        predict = gc.compile(w * 2, params={"w": given})
+        predict.params["w"] = predict.params["w"]
+        assert predict()["out"] == 6
+    with pytest.raises(InputError, match="dtype complex128 does not fit float32"):
+        gc.compile(w * 2, params={"w": 3j})
+
+
+def test_functions_that_are_no_initialisers():
+    w = gc.Graph().param("w", (3,), init=np.zeros)
+    with pytest.raises(
+        GraphError, match=r"(?s)param 'w': its initialiser .* give one of gc\.init, .*line \d+"
+    ):
+        gc.interpret(w)
+
+
+def test_slopes_of_steps_are_written_as_brackets():
+    g = gc.Graph()
+    x = g.input("x", ("N",))
+    hidden = gc.relu(x)
+    program = gc.compile(gc.grad(gc.sum(hidden * hidden), x))
+    assert "Piecewise" not in program.source
+    assert re.search(r"= \[%\d+ > 0\]", program.source)

@@ -95,6 +95,13 @@ class Parameters(MutableMapping[str, Array]):
         return "{" + ", ".join(f"{name!r}: {kind}" for name, kind in self.names.items()) + "}"
 
 
+def _converted(value: Any, kind: Type) -> Array:
+    """``value`` in the parameter's dtype where assigning it would convert it too."""
+    given = np.asarray(value)
+    fits = np.can_cast(given.dtype, kind.dtype.numpy, "same_kind")
+    return given.astype(kind.dtype.numpy) if fits else given
+
+
 def store_of(params: Any, graph: Graph) -> Store:
     """The store to use: shared when ``params`` are another program's, new, or filled with copies of a plain mapping.
 
@@ -113,5 +120,5 @@ def store_of(params: Any, graph: Graph) -> Store:
             raise InputError(
                 f"graph {graph.name!r} has no such parameter; give some of {', '.join(known) or 'none'}"
             ).located(f"parameter {name!r}")
-        store.adopt(str(name), known[name].node.op, np.asarray(value))  # pyright: ignore[reportUnknownArgumentType]
+        store.adopt(str(name), known[name].node.op, _converted(value, known[name].type))  # pyright: ignore[reportUnknownArgumentType]
     return store
