@@ -110,7 +110,9 @@ def _table(title: str, text: str, columns: tuple[str, ...]) -> Iterator[str]:
 
 def _declared() -> list[registry.Op]:
     """The ops that the package declares; derivatives of others, and users' ops, are made on demand."""
-    return [op for op in registry.ops() if "." not in op.name and op.doc]
+    return [
+        op for op in registry.ops() if "." not in op.name and op.doc not in ("", "defined by gc.elementwise")
+    ]
 
 
 def _signature(function: Any) -> str:
