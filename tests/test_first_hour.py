@@ -111,3 +111,52 @@ def test_slopes_of_steps_are_written_as_brackets():
     program = gc.compile(gc.grad(gc.sum(hidden * hidden), x))
     assert "Piecewise" not in program.source
     assert re.search(r"= \[%\d+ > 0\]", program.source)
+
+
+UNARY = (np.abs, np.exp, np.tanh, np.arctan, np.negative, np.sqrt, np.floor, np.isnan, np.log1p)
+BINARY = (np.add, np.subtract, np.multiply, np.divide, np.power, np.remainder, np.floor_divide, np.maximum)
+BINARY += (
+    np.arctan2,
+    np.less,
+    np.less_equal,
+    np.greater,
+    np.greater_equal,
+    np.equal,
+    np.not_equal,
+    np.matmul,
+)
+
+
+def test_functions_of_numpy_apply_to_nodes():
+    value, left = np.float32([0.5, 1.5, 2.5]), np.float32([2.5, 1.5, 0.25])
+    x = gc.Graph().input("x", (3,))
+    for function in UNARY:
+        np.testing.assert_allclose(gc.interpret(function(x), x=value), function(value), 1e-6)
+    for function in BINARY:
+        first = left if function is np.matmul else np.float32(2)
+        found = gc.interpret([function(left, x), function(first, x)], x=value)
+        for built, given in zip(found, (left, first), strict=True):
+            np.testing.assert_allclose(built, function(given, value), 1e-6, err_msg=str(function))
+
+
+def test_arrays_and_numbers_of_numpy_on_the_left():
+    x, at = gc.Graph().input("x", (3,)), np.float32([0.5, 1.5, 2.5])
+    a, two = np.float32([3, 2, 1]), np.float32(2)
+    for built, wanted in (
+        (a - x, a - at), (a / x, a / at), (a @ x, a @ at), (a**x, a**at), (a % x, a % at), (a < x, a < at),
+        (a == x, a == at), (two - x, 2 - at), (two**x, 2**at), ((a > 1) & (x > 1), (a > 1) & (at > 1)),
+    ):  # fmt: skip
+        assert isinstance(built, gc.Handle)
+        np.testing.assert_allclose(gc.interpret(built, x=at), wanted, 1e-6)
+        assert gc.interpret(built, x=at).dtype == wanted.dtype
+
+
+def test_forms_of_numpy_that_have_no_meaning_here():
+    x, a = gc.Graph().input("x", (3,)), np.ones(3, np.float32)
+    for act in (lambda: np.cbrt(x), lambda: np.add(a, x, out=a), lambda: np.add.outer(a, x)):
+        with pytest.raises(
+            GraphError, match=r"input 'x': np\.\w+ does not apply to a node .*use a function of graphc"
+        ):
+            act()
+    with pytest.raises(GraphError, match=r"np\.add does not apply"):
+        a += x

@@ -20,7 +20,6 @@ class Handle:
     """A node of a graph, with NumPy's operators. Hashes by identity; ``==`` builds a comparison node."""
 
     __slots__ = ("graph", "id")
-    __array_ufunc__ = None  # NumPy arrays on the left defer to the reflected operators below
 
     def __init__(self, graph: Graph, at: int) -> None:
         self.graph = graph
@@ -91,6 +90,16 @@ class Handle:
 
     def __repr__(self) -> str:
         return f"<%{self.id}: {self.type} = {self.label}>"
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *operands: Any, **options: Any) -> Handle:
+        """NumPy's operators with an array on the left, and its elementwise functions, are those of graphc."""
+        name = _OF_NUMPY.get(ufunc.__name__, ufunc.__name__)
+        if method == "__call__" and not options and name in FUNCTIONS:
+            return call(name, *operands)
+        raise GraphError(
+            f"np.{ufunc.__name__} does not apply to a node in this form; "
+            "use a function of graphc, or gc.interpret for a value"
+        ).located(self.label, self.place)
 
     def __getitem__(self, key: Any) -> Handle:
         return call("index", self, key)
@@ -207,6 +216,14 @@ class Handle:
 
 
 FUNCTIONS: dict[str, Any] = {}
+# What NumPy's ufuncs are called here, where the names differ.
+_OF_NUMPY = {
+    "absolute": "abs", "arccos": "acos", "arccosh": "acosh", "arcsin": "asin", "arcsinh": "asinh", "arctan": "atan",
+    "arctan2": "atan2", "arctanh": "atanh", "divide": "div", "equal": "eq", "floor_divide": "floordiv",
+    "greater": "gt", "greater_equal": "ge", "less": "lt", "less_equal": "le", "multiply": "mul", "negative": "neg",
+    "not_equal": "ne", "power": "pow", "remainder": "mod", "subtract": "sub",
+    "bitwise_and": "logical_and", "bitwise_or": "logical_or", "bitwise_xor": "logical_xor",
+}  # fmt: skip
 
 
 def public(function: Any) -> Any:
