@@ -11,6 +11,7 @@ import graphc as gc
 from graphc.cli.digits import declare
 from graphc.errors import ExpressionError, GraphError, InputError, ShapeError
 from graphc.graph import node
+from graphc.ops import contract
 
 
 @pytest.fixture
@@ -160,3 +161,13 @@ def test_forms_of_numpy_that_have_no_meaning_here():
             act()
     with pytest.raises(GraphError, match=r"np\.add does not apply"):
         a += x
+
+
+@pytest.mark.parametrize("spec", list(contract._MATRIX))
+def test_products_are_written_as_products(spec):
+    rng, sizes = np.random.default_rng(0), {"a": 2, "b": 3, "c": 4}
+    p, q = (rng.normal(size=[sizes[letter] for letter in word]) for word in spec.split("->")[0].split(","))
+    text = contract._label(("p", "q"), {"spec": spec})
+    assert "einsum" not in text
+    wanted = eval(text, {"p": p, "q": q, "dot": np.dot, "outer": np.outer})
+    np.testing.assert_allclose(np.einsum(spec, p, q), wanted)

@@ -144,6 +144,13 @@ _MATRIX = {
     "a,ab->b": "{0} @ {1}",
     "a,a->": "dot({0}, {1})",
     "a,b->ab": "outer({0}, {1})",
+    # The same with the operands exchanged, as adjoints and the order of equal terms leave them.
+    "ab,ca->cb": "{1} @ {0}",
+    "ab,cb->ca": "{1} @ {0}.T",
+    "ab,ac->cb": "{1}.T @ {0}",
+    "a,ba->b": "{1} @ {0}",
+    "ab,a->b": "{1} @ {0}",
+    "a,b->ba": "outer({1}, {0})",
 }
 
 
