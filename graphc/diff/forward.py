@@ -26,7 +26,7 @@ def jvp(outputs: Any, tangents: Mapping[Handle, Any], *, stabilise: bool = True)
     [6.0, 0.0]
     """
     single = isinstance(outputs, Handle)
-    ys: list[Any] = [outputs] if single else list(outputs)
+    ys: list[Any] = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]  # pyright: ignore[reportUnknownArgumentType]
     if not ys or not all(isinstance(y, Handle) for y in ys):
         raise GraphError(f"outputs {outputs!r} are not nodes; give nodes of a graph")
     nodes = as_nodes(ys[0].graph, list(tangents))

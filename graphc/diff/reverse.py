@@ -88,7 +88,7 @@ def _default_wrt(loss: Handle) -> list[Handle]:
 
 def as_nodes(graph: Graph, wrt: Any) -> list[Handle]:
     """``wrt`` as a list of floating nodes of ``graph``, each once."""
-    given: list[Any] = [wrt] if isinstance(wrt, Handle) else list(wrt)
+    given: list[Any] = list(wrt) if isinstance(wrt, (list, tuple, set, dict)) else [wrt]  # pyright: ignore[reportUnknownArgumentType]
     for node in given:
         if not isinstance(node, Handle) or node.graph is not graph:
             raise GraphError(f"wrt {node!r} is not a node of graph {graph.name!r}; give nodes of that graph")
