@@ -138,14 +138,7 @@ class Run:
 
     def needed(self, roots: Iterable[int]) -> list[int]:
         """``roots`` and what must be known for them, in topological order, stopping at what is known."""
-        seen: set[int] = set()
-        stack = list(roots)
-        while stack:
-            at = stack.pop()
-            if at not in seen:
-                seen.add(at)
-                stack.extend(() if at in self.values else self.operands(at))
-        return sorted(seen)
+        return self.graph.ancestors(roots, lambda at: () if at in self.values else self.operands(at))
 
     def evaluate(self, roots: Sequence[int]) -> dict[int, Array]:
         """The values of ``roots``; a value that nothing needs any more is dropped on the way."""

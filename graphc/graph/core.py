@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -305,15 +305,18 @@ class Graph:
         """The ``networkx.MultiDiGraph`` itself, as a read-only view: edges are keyed by operand position."""
         return self._dag.copy(as_view=True)
 
-    def ancestors(self, roots: Iterable[int]) -> list[int]:
-        """``roots`` and all that they depend on, in topological order."""
+    def ancestors(
+        self, roots: Iterable[int], operands: Callable[[int], Iterable[int]] | None = None
+    ) -> list[int]:
+        """``roots`` and all that they depend on, in topological order; ``operands`` may say what a node reads."""
+        reads = operands or (lambda at: self.nodes[at].operands)
         seen: set[int] = set()
         stack = list(roots)
         while stack:
             at = stack.pop()
             if at not in seen:
                 seen.add(at)
-                stack.extend(self.nodes[at].operands)
+                stack.extend(reads(at))
         return sorted(seen)
 
     def __eq__(self, other: object) -> bool:

@@ -34,75 +34,45 @@ _POSITIVE: dict[str, Any] = {"low": 0.2, "high": 3.0}
 _INSIDE: dict[str, Any] = {"low": -0.9, "high": 0.9}
 
 
-def _unary(
-    name: str,
-    body: Any = None,
-    *,
-    function: str = "",
-    takes: str = "float",
-    result: str = "same",
-    doc: str = "",
-    partials: tuple[Any, ...] = (),
-    infix: str = "",
-    low: float = -2.0,
-    high: float = 2.0,
-    **rules: Any,
-) -> Op:
-    scalar = Scalar(
-        name=name,
-        arity=1,
-        body=body or named(name),
-        function=function,
-        takes=takes,
-        result=result,
-        partials=partials,
-        infix=infix,
-        standard=True,
-    )
-    samples = tuple(
-        Sample(shapes=(s,), params={}, low=low, high=high, distinct=True)
-        for s in ((), (5,), ("N", 3), (0,), (1,))
-    )
-    return registry.register(make_op(scalar, samples=samples, doc=doc, **rules))
+_UNARY_SHAPES = tuple((s,) for s in ((), (5,), ("N", 3), (0,), (1,)))
+_BINARY_SHAPES = (
+    ((), ()),
+    ((4,), (4,)),
+    (("N", 3), (3,)),
+    ((2, 1, 3), (4, 1)),
+    (("N", 1), ("N", 3)),
+    ((), (3,)),
+    ((0, 3), (3,)),
+    ((1,), (3,)),
+)
 
 
-def _binary(
-    name: str,
-    body: Any,
-    *,
-    function: str = "",
-    takes: str = "number",
-    result: str = "same",
-    doc: str = "",
-    partials: tuple[Any, ...] = (),
-    infix: str = "",
-    low: float = -2.0,
-    high: float = 2.0,
-    **rules: Any,
+def _standard(
+    scalar: Scalar, shapes: tuple[Any, ...], low: float = -2.0, high: float = 2.0, **rules: Any
 ) -> Op:
-    scalar = Scalar(
-        name=name,
-        arity=2,
-        body=body,
-        function=function or name,
-        takes=takes,
-        result=result,
-        partials=partials,
-        infix=infix,
-        standard=True,
-    )
-    shapes = (
-        ((), ()),
-        ((4,), (4,)),
-        (("N", 3), (3,)),
-        ((2, 1, 3), (4, 1)),
-        (("N", 1), ("N", 3)),
-        ((), (3,)),
-        ((0, 3), (3,)),
-        ((1,), (3,)),
-    )
+    """Register the op of ``scalar``, tested on ``shapes`` with values between ``low`` and ``high``."""
     samples = tuple(Sample(shapes=s, params={}, low=low, high=high, distinct=True) for s in shapes)
-    return registry.register(make_op(scalar, samples=samples, doc=doc, **rules))
+    return registry.register(make_op(scalar, samples=samples, **rules))
+
+
+_FIELDS = frozenset({"function", "takes", "result", "partials", "infix"})
+
+
+def _unary(name: str, body: Any = None, **options: Any) -> Op:
+    """A function of one operand; ``options`` are fields of ``Scalar``, the range of its samples and rules of the op."""
+    fields: dict[str, Any] = {key: options.pop(key) for key in _FIELDS & options.keys()}
+    scalar = Scalar(name=name, arity=1, body=body or named(name), standard=True, **fields)
+    return _standard(scalar, _UNARY_SHAPES, **options)
+
+
+def _binary(name: str, body: Any, **options: Any) -> Op:
+    """A function of two operands, of the loop language's function of its name if no other is given."""
+    fields: dict[str, Any] = {"function": name, "takes": "number"} | {
+        key: options.pop(key) for key in _FIELDS & options.keys()
+    }
+    return _standard(
+        Scalar(name=name, arity=2, body=body, standard=True, **fields), _BINARY_SHAPES, **options
+    )
 
 
 def _register_arithmetic() -> None:
