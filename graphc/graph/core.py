@@ -309,14 +309,13 @@ class Graph:
         self, roots: Iterable[int], operands: Callable[[int], Iterable[int]] | None = None
     ) -> list[int]:
         """``roots`` and all that they depend on, in topological order; ``operands`` may say what a node reads."""
-        reads = operands or (lambda at: self.nodes[at].operands)
         seen: set[int] = set()
         stack = list(roots)
         while stack:
             at = stack.pop()
             if at not in seen:
                 seen.add(at)
-                stack.extend(reads(at))
+                stack.extend(self.nodes[at].operands if operands is None else operands(at))
         return sorted(seen)
 
     def __eq__(self, other: object) -> bool:
