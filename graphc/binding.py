@@ -16,7 +16,7 @@ import numpy as np
 
 from graphc.errors import InputError, SizeError
 from graphc.graph import Graph, Handle, Required
-from graphc.size import Size, bind_sizes, compile_dims, symbol
+from graphc.size import Size, bind_sizes, compile_dims, dim_symbols, symbol
 from graphc.types import Dim, DType, Type, shape_text
 
 Array = np.ndarray[Any, Any]
@@ -135,12 +135,11 @@ class Binder:
     {'N': 3}
     """
 
-    __slots__ = ("_derived", "_evaluate", "_slots")
+    __slots__ = ("_derived", "_slots")
 
     def __init__(self, declared: Mapping[str, Type]) -> None:
         self._slots = tuple(_Slot.of(name, kind) for name, kind in declared.items())
         self._derived = tuple((slot, axis, dim) for slot in self._slots for axis, dim in slot.other)
-        self._evaluate = compile_dims([dim for _, _, dim in self._derived])
 
     def __call__(self, given: Mapping[str, Any]) -> tuple[dict[str, Array], dict[str, int]]:
         if len(given) != len(self._slots) or any(slot.name not in given for slot in self._slots):
@@ -161,20 +160,22 @@ class Binder:
         return next(f"input {slot.name!r}" for slot in self._slots if any(n == name for _, n in slot.direct))
 
     def _solve(self, arrays: Mapping[str, Array], sizes: dict[str, int]) -> dict[str, int]:
-        """``sizes`` with those found from dims such as 2*N + 1, every one of which is then checked."""
+        """``sizes`` with those found from dims such as 2*N + 1, every one of which ``bind_sizes`` checks."""
         actual = [arrays[slot.name].shape[axis] for slot, axis, _ in self._derived]
         known: list[tuple[Dim, int]] = [(symbol(name), value) for name, value in sizes.items()]
         try:
             found = bind_sizes(
                 [*known, *((dim, size) for (_, _, dim), size in zip(self._derived, actual, strict=True))]
             )
-            expected = self._evaluate(found)
         except SizeError as error:
             names = " and ".join(dict.fromkeys(repr(slot.name) for slot, _, _ in self._derived))
             raise InputError(str(error)).located(f"input {names}") from None
-        for (slot, axis, dim), size, due in zip(self._derived, actual, expected, strict=True):
-            if size != due:
-                raise slot.misfit(arrays[slot.name].shape, f"axis {axis} is {size}, but {dim} is {due}")
+        for slot, _, dim in self._derived:
+            unknown = [name for name in dim_symbols(dim) if name not in found]
+            if unknown:
+                raise slot.error(
+                    f"{dim} does not decide {unknown[0]}; give an input with an axis of size {unknown[0]}"
+                )
         return found
 
     def _misnamed(self, given: Mapping[str, Any]) -> InputError:

@@ -103,14 +103,16 @@ def _check_type(graph: Graph, at: int) -> None:
     except GraphcError as error:
         raise _fail(graph, at, f"its op refuses it: {error}") from None
     if due != node.type:
-        raise _fail(graph, at, f"has type {node.type}, but {node.op} gives {due}")
+        raise _fail(graph, at, f"has type {node.type}, but {node.op} gives {due}; build it with Graph.add")
 
 
 def _inferred(node: Node, operands: Sequence[Type]) -> Type:
     if node.is_const:
         value = node.param["value"]
         if not isinstance(value, Constant):
-            raise GraphError(f"its value is a {type(value).__name__}, not a constant")
+            raise GraphError(
+                f"its value is a {type(value).__name__}, not a constant; declare it with Graph.const"
+            )
         return Type(value.dtype, value.shape)
     if node.op in LEAVES:
         return node.type
@@ -126,7 +128,7 @@ def _check_updates(graph: Graph, updates: dict[int, int]) -> None:
         try:
             check_update(graph.handle(leaf), graph.handle(value))
         except GraphcError as error:
-            raise _fail(graph, leaf, str(error)) from None
+            raise _fail(graph, leaf, str(error.args[0])) from None
 
 
 __all__ = ["check"]

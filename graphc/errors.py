@@ -62,6 +62,10 @@ class InputError(GraphcError, ValueError):
     """An array handed to a program or to ``interpret`` that does not fit its declaration."""
 
 
+class MissingError(InputError, KeyError):
+    """A name that a program's parameters or states do not have."""
+
+
 class CompileError(GraphcError, RuntimeError):
     """A program whose kernels could not be compiled or loaded."""
 

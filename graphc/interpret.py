@@ -80,7 +80,8 @@ def _named(nodes: Mapping[str, Any]) -> tuple[Graph, dict[str, int]]:
             raise GraphError(f"target {name!r} is {node!r}, not a node; give nodes of a graph")
     graphs = {id(node.graph): node.graph for node in nodes.values()}
     if len(graphs) != 1:
-        raise GraphError(f"the targets belong to {len(graphs)} graphs; give nodes of one graph")
+        what = f"the targets belong to {len(graphs)} graphs" if graphs else "there is nothing to interpret"
+        raise GraphError(f"{what}; give nodes of one graph")
     return next(iter(graphs.values())), {name: node.id for name, node in nodes.items()}
 
 

@@ -63,7 +63,7 @@ class DType(Enum):
         found = _BY_NAME.get(spec) if isinstance(spec, str) else _from_numpy(spec)
         if found is None:
             raise DTypeError(
-                f"dtype {spec!r} is not supported; use one of {', '.join(d.long for d in DType)}"
+                f"dtype {_shown(spec)} is not supported; use one of {', '.join(d.long for d in DType)}"
             )
         return found
 
@@ -75,6 +75,10 @@ class DType(Enum):
 
 _ORDER = {dtype: position for position, dtype in enumerate(DType)}
 _BY_NAME = {name: dtype for dtype in DType for name in (dtype.long, dtype.short)}
+
+
+def _shown(spec: Any) -> str:
+    return repr(spec) if isinstance(spec, str) else str(getattr(spec, "__name__", spec))
 
 
 def _from_numpy(spec: Any) -> DType | None:

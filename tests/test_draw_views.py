@@ -240,33 +240,6 @@ def test_long_chains_are_written_without_recursion() -> None:
         drawing.svg()
 
 
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda x, y, other: draw(3), "cannot draw int"),
-        (lambda x, y, other: draw([]), "cannot draw list"),
-        (lambda x, y, other: draw([x, other]), "belong to 2 graphs"),
-        (
-            lambda x, y, other: draw(x, view="sideways"),
-            "view 'sideways' is unknown; use one of forward, backward, both, kernels",
-        ),
-        (lambda x, y, other: draw(x, view="kernels"), "compile it first"),
-        (lambda x, y, other: draw([gc.exp(x), gc.sin(x)], view="both"), "2 outputs are float scalars"),
-        (lambda x, y, other: draw(y, view="both"), "0 outputs are float scalars"),
-        (lambda x, y, other: draw(x * 1, view="both", grads={x: other}), "another graph"),
-        (lambda x, y, other: draw(x.graph.const(1.0), view="both"), "no float parameter or input"),
-        (
-            lambda x, y, other: draw(x, "/nowhere/x.bmp"),
-            "format 'bmp' is unknown; use one of svg, png, pdf, dot",
-        ),
-    ],
-)
-def test_errors_say_what_to_do(call, message: str) -> None:
-    g, h = gc.Graph(), gc.Graph()
-    with pytest.raises(DrawError, match=message):
-        call(g.input("x"), g.input("y", (3,)), h.input("x"))
-
-
 def test_values_of_arrays_are_in_brief() -> None:
     _, loss = layered(1)
     x = np.linspace(-1, 1, 16, dtype=np.float32).reshape(2, 8)

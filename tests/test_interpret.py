@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import pytest
 import graphc.ops  # noqa: F401 - registers the ops
 from graphc import init, registry
 from graphc.binding import Binder, bind, check_indices
-from graphc.errors import GraphcError, GraphError, InputError, ShapeError, SizeError
+from graphc.errors import GraphcError, InputError, SizeError
 from graphc.graph import FUNCTIONS, Cone, Graph
 from graphc.init import initial_value
 from graphc.interpret import interpret
@@ -131,18 +130,6 @@ def test_not_finite_values_and_empty_means_make_no_noise() -> None:
     assert interpret(F["log"](x), x=[0]).tolist() == [-np.inf]
 
 
-def test_a_wrong_reference_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    scalar = Scalar(name="wrong", arity=1, body=lambda x: x)
-    monkeypatch.setitem(
-        registry._OPS, "wrong", make_op(scalar, reference=lambda xs, p, t: xs[0].astype("float64"))
-    )
-    g = Graph()
-    with pytest.raises(
-        GraphError, match=r"wrong %1: the reference of wrong gives float64\[\] where f32\[\] is inferred"
-    ):
-        interpret(g.add("wrong", (g.input("x"),)), x=1)
-
-
 def test_index_out_of_range() -> None:
     g = Graph()
     x, at = g.input("x", (3,)), g.input("at", ("N",), "int64")
@@ -152,102 +139,9 @@ def test_index_out_of_range() -> None:
         interpret(taken, x=[1, 2, 3], at=[3])
 
 
-def test_targets_that_are_none() -> None:
-    _, y = line()
-    other = Graph("other").input("z")
-    refused = [
-        (3, "3 cannot be interpreted"),
-        ([y, 3], "target '1' is 3, not a node"),
-        ([y, other], "belong to 2 graphs"),
-        ([], "belong to 0 graphs"),
-    ]
-    for target, text in refused:
-        with pytest.raises(GraphError, match=text):
-            interpret(target)
-    with pytest.raises(GraphError, match="is not an input, parameter or state"):
-        interpret(y, params={y: 1})
-
-
 # -------------------------------------------------------------------------------------------------- binding
 
 X = {"x": Type(DType.F32, (N, 3))}
-REFUSED = [
-    (X, {}, "input 'x': it is missing; give an array of f32[N,3]"),
-    (X, {"y": 1}, "input 'y': there is no such input; the inputs are 'x'"),
-    (
-        {"weight": Type(DType.F32)},
-        {"wieght": 1},
-        "input 'wieght': there is no such input; did you mean 'weight'?",
-    ),
-    ({}, {"x": 1}, "input 'x': there is no such input; there are no inputs"),
-    (
-        X,
-        {"x": np.ones((2, 4), "f4")},
-        "input 'x': shape (2, 4) does not fit (N, 3): axis 1 is 4, not 3; give f32[N,3]",
-    ),
-    (
-        X,
-        {"x": np.ones(3, "f4")},
-        "input 'x': shape (3,) does not fit (N, 3): it has 1 axes, not 2; give f32[N,3]",
-    ),
-    (
-        X,
-        {"x": np.ones((2, 3))},
-        "input 'x': dtype float64 does not fit float32; cast it with .astype('float32')",
-    ),
-    (
-        X,
-        {"x": np.ones((2, 3), "c8")},
-        "input 'x': dtype complex64 does not fit float32; give numbers of float32",
-    ),
-    (X, {"x": "text"}, "input 'x': dtype <U4 does not fit float32; give numbers of float32"),
-    (X, {"x": None}, "input 'x': dtype object does not fit float32; give numbers of float32"),
-    (
-        X,
-        {"x": [[1, 2, 3], [4]]},
-        "input 'x': a list does not make an array (setting an array element with a sequence",
-    ),
-    (X, {"x": np.ma.ones((2, 3))}, "input 'x': a MaskedArray is not plain data; give an array of f32[N,3]"),
-    (
-        X,
-        {"x": [[1e300, 0, 0]]},
-        "input 'x': value 1e+300 does not fit float32; give smaller values or declare a wider dtype",
-    ),
-    (
-        {"i": Type(DType.I32)},
-        {"i": np.int64(2**31)},
-        "input 'i': value 2147483648 does not fit int32; give smaller values",
-    ),
-    (
-        {"i": Type(DType.I32)},
-        {"i": 0.5},
-        "input 'i': dtype float64 does not fit int32; cast it with .astype('int32')",
-    ),
-    (
-        {"b": Type(DType.BOOL)},
-        {"b": 1},
-        "input 'b': dtype int64 does not fit bool; cast it with .astype('bool')",
-    ),
-    (
-        {"x": Type(DType.F32, (N,)), "y": Type(DType.F32, (2, N))},
-        {"x": [1, 2, 3], "y": [[1, 2], [3, 4]]},
-        "input 'y': shape (2, 2) does not fit (2, N): axis 1 is 2, but N is 3 by input 'x'; give f32[2,N]",
-    ),
-    (
-        {"x": Type(DType.F32, (N,)), "y": Type(DType.F32, (2 * N + 1,))},
-        {"x": [1, 2, 3], "y": [1, 2]},
-        "input 'y': 2*N + 1 (with N=3) is 7, but 2 was given; give sizes that agree",
-    ),
-    ({"y": Type(DType.F32, (2 * N,))}, {"y": [1]}, "input 'y': 2*N cannot be 1"),
-    ({"y": Type(DType.F32, (N // 2,))}, {"y": [1]}, "input 'y': size N has no value"),
-]
-
-
-@pytest.mark.parametrize(("declared", "given", "text"), REFUSED)
-def test_what_binding_refuses_and_says(declared: Any, given: Any, text: str) -> None:
-    with pytest.raises(InputError) as caught:
-        bind(declared, given)
-    assert str(caught.value).startswith(text), caught.value
 
 
 TAKEN = [
@@ -350,13 +244,6 @@ def test_defaults_and_given_values() -> None:
     drawn[:] = 5
     assert drawn.dtype == np.float32
     assert given.tolist() == [[1, 1], [1, 1]]
-
-
-def test_an_initialiser_of_another_shape_is_told() -> None:
-    g = Graph()
-    p = g.param("p", (2,), init=lambda generator, shape, dtype: np.zeros(3))
-    with pytest.raises(ShapeError, match=re.escape("param 'p': its initialiser gives shape (3,), not (2,)")):
-        initial_value(g, p)
 
 
 def test_errors_belong_to_one_tree() -> None:

@@ -5,7 +5,6 @@ import pytest
 import sympy
 
 import graphc as gc
-from graphc.errors import DTypeError, GraphError, ShapeError
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(5, 4))
@@ -116,50 +115,6 @@ def test_sequential_applies_layers_and_names_of_activations():
     assert gc.nn.Sequential()(x) is x
 
 
-def layer_errors(g):
-    x = g.input("x", ("N", 4))
-    shared = gc.nn.Dense(3, name="shared")
-    shared(x)
-    return {
-        "units": (lambda: gc.nn.Dense(0), GraphError, "Dense: units=0; give an integer of at least 1"),
-        "units of another kind": (lambda: gc.nn.Dense(2.0), GraphError, "units=2.0"),
-        "name": (lambda: gc.nn.Dense(2, name=""), GraphError, "name is empty"),
-        "activation": (
-            lambda: gc.nn.Dense(2, "rellu"),
-            GraphError,
-            "no activation 'rellu'; did you mean 'relu'?",
-        ),
-        "binary activation": (lambda: gc.nn.Dense(2, "mul"), GraphError, "there is no activation 'mul'"),
-        "scalar": (lambda: gc.nn.Dense(2)(g.input("s")), ShapeError, "input of shape () has no axis"),
-        "symbol": (
-            lambda: gc.nn.Dense(2)(g.input("f", ("N", "F"))),
-            ShapeError,
-            "dense (Dense): input of shape (N, F)",
-        ),
-        "features": (
-            lambda: shared(g.input("y", ("N", 5))),
-            ShapeError,
-            "shared (Dense): input of shape (N, 5) does not have the 4",
-        ),
-        "name twice": (
-            lambda: gc.nn.Dense(2, name="shared")(x),
-            GraphError,
-            "name 'shared.weight' is used already",
-        ),
-        "init": (lambda: gc.nn.Dense(2, init=np.ones((3, 3)))(x), ShapeError, "init has shape (3, 3)"),
-        "sequential": (lambda: gc.nn.Sequential(3), GraphError, "Sequential: 3 is not a layer"),
-        "sequential activation": (lambda: gc.nn.Sequential("tan h"), GraphError, "did you mean 'tanh'?"),
-    }
-
-
-@pytest.mark.parametrize("case", layer_errors(gc.Graph()))
-def test_errors_of_layers(case):
-    make, kind, text = layer_errors(gc.Graph())[case]
-    with pytest.raises(kind) as error:
-        make()
-    assert text in str(error.value)
-
-
 # --------------------------------------------------------------------------------------------------- losses
 
 LOGITS = RNG.normal(size=(5, 3))
@@ -226,59 +181,6 @@ def test_mse(reduction, half):
     loss = gc.losses.mse(p, t, reduction=reduction, half=half)
     expected = REDUCE[reduction]((LOGITS - PROBABILITIES) ** 2) / (2 if half else 1)
     np.testing.assert_allclose(gc.interpret(loss, p=LOGITS, t=PROBABILITIES), expected, rtol=1e-12)
-
-
-def loss_errors(g):
-    x, column = g.input("x", ("N", 3)), g.input("column", ("N", 1))
-    labels, short = g.input("labels", ("N",), "int32"), g.input("short", (4,), "int32")
-    cross_entropy, mse = gc.losses.softmax_cross_entropy, gc.losses.mse
-    return {
-        "indices of the logits' rank": (
-            lambda: cross_entropy(x, g.input("j", ("N", 3), "int32")),
-            ShapeError,
-            "class indices of shape (N, 3) beside a value of shape (N, 3); give shape (N,)",
-        ),
-        "indices of another length": (
-            lambda: cross_entropy(g.input("y", (5, 3)), short),
-            ShapeError,
-            "class indices of shape (4,) beside a value of shape (5, 3)",
-        ),
-        "probabilities": (
-            lambda: cross_entropy(x, g.input("q", ("N", 4))),
-            ShapeError,
-            "probabilities of shape (N, 4) beside a value of shape (N, 3)",
-        ),
-        "bool": (
-            lambda: cross_entropy(x, x > 0),
-            DTypeError,
-            "softmax_cross_entropy: targets are bool; give class indices",
-        ),
-        "scalar logits": (lambda: cross_entropy(g.input("s"), labels), ShapeError, "logits have shape ()"),
-        "reduction": (
-            lambda: cross_entropy(x, labels, reduction="avg"),
-            GraphError,
-            "reduction='avg'; use 'mean', 'sum' or 'none'",
-        ),
-        "column": (
-            lambda: mse(column, g.input("row", ("N",))),
-            ShapeError,
-            "mse: target of shape (N,) beside a value of shape (N, 1); give shape (N, 1)",
-        ),
-        "broadcast": (
-            lambda: mse(x, column),
-            ShapeError,
-            "target of shape (N, 1) beside a value of shape (N, 3)",
-        ),
-        "no graph": (lambda: mse(1.0, 2.0), GraphError, "no operand is a node of a graph"),
-    }
-
-
-@pytest.mark.parametrize("case", loss_errors(gc.Graph()))
-def test_errors_of_losses(case):
-    make, kind, text = loss_errors(gc.Graph())[case]
-    with pytest.raises(kind) as error:
-        make()
-    assert text in str(error.value)
 
 
 def test_different_symbols_are_compared_at_the_call():

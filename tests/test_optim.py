@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.errors import DTypeError, GraphError, ShapeError
+from graphc.errors import GraphError
 
 
 def quadratic(dtype="float64"):
@@ -65,28 +65,6 @@ def test_one_optimiser_has_one_state_and_two_have_two():
 def test_learning_rates_that_are_none(rate):
     with pytest.raises(GraphError, match=r"SGD: learning_rate=.*give a finite number of at least 0"):
         gc.optim.SGD(rate)
-
-
-def gradient_errors(g):
-    x, w = g.input("x", (2,)), g.param("w", (2,))
-    return {
-        "none": ({}, GraphError, "SGD: {} is no {parameter: gradient}"),
-        "one gradient": (w, GraphError, "is no {parameter: gradient}; give gc.grad(loss)"),
-        "input": ({x: w}, GraphError, "input 'x' is no parameter"),
-        "name": ({"w": w}, GraphError, "'w' is no parameter; give handles"),
-        "shape": ({w: gc.sum(w)}, ShapeError, "update has shape () and the value it replaces (2,)"),
-        "dtype": ({w: gc.cast(w, "float64")}, DTypeError, "update is float64"),
-        "gradient of another kind": ({w: 1.0}, GraphError, "gradient 1.0 of param 'w' is no node"),
-        "two graphs": ({w: w, (other := gc.Graph().param("w", (2,))): other}, GraphError, "belong to graphs"),
-    }
-
-
-@pytest.mark.parametrize("case", gradient_errors(gc.Graph()))
-def test_errors_of_gradients(case):
-    grads, kind, text = gradient_errors(gc.Graph())[case]
-    with pytest.raises(kind) as error:
-        gc.optim.SGD(0.1)(grads)
-    assert text in str(error.value)
 
 
 def test_training_a_line_by_hand_written_steps():

@@ -26,13 +26,6 @@ def test_rows_of_infinities_through_softmax() -> None:
     check({"p": gc.softmax(x), "log": gc.log_softmax(x), "lse": gc.logsumexp(x, axis=1)}, {"x": rows})
 
 
-def test_a_size_may_not_be_called_as_kernels_call_their_tiles() -> None:
-    g = gc.Graph()
-    x = g.input("x", ("__tiles1", 3))
-    with pytest.raises(gc.errors.SizeError, match="__tiles1"):
-        gc.compile(gc.sum(x * gc.extent(x, 0, "float32"), axis=0))
-
-
 def test_inputs_and_graphs_of_any_name() -> None:
     g = gc.Graph("\0'''\n")
     x = g.input("self", (2,))

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import runtime_kernels as kernels
 
-from graphc.errors import CompileError
 from graphc.runtime import jit, launch, outline, threads, units
 
 SOURCE = (
@@ -146,30 +145,6 @@ def test_a_forked_child_has_workers_of_its_own() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, done.stdout.strip()) == (0, "7"), done.stderr
-
-
-def test_a_module_without_an_entry_cannot_be_called() -> None:
-    loaded = jit.load(SOURCE.removesuffix(launch.ENTRY))
-    with pytest.raises(CompileError, match="no @entry"):
-        loaded.call(0, 0)
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("def helper(x):\n    return x", "helper has the marks"),
-        ("@kernel\n@entry\ndef both(lo, hi, args):\n    pass", "both has the marks"),
-        ("@kernel\ndef broken(:", "no Python"),
-        ("@entry\ndef run(steps, count, threads):\n    pass", "0 loops over prange"),
-        (
-            "@entry\ndef run(a, b, c):\n    x = a\n    for m in prange(2):\n        tiles(x, m)",
-            r"uses \['x'\]",
-        ),
-    ],
-)
-def test_what_is_wrong_with_a_module_is_told(text: str, reason: str) -> None:
-    with pytest.raises(CompileError, match=reason):
-        jit.load(kernels.HEAD + text)
 
 
 def test_the_outlined_loop_has_the_entrys_parameters_and_its_own_variable() -> None:

@@ -15,6 +15,7 @@ from typing import Any
 from graphc.bench.process import SCRIPT
 from graphc.bench.workloads import WORKLOADS
 from graphc.disk import VARIABLE
+from graphc.errors import GraphcError
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def fresh_process(name: str, cache: str) -> dict[str, Any]:
         command, env={**os.environ, VARIABLE: cache}, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise RuntimeError(f"measuring {name!r} failed:\n{done.stderr}")
+        raise GraphcError(f"measuring {name!r} failed; see what its process wrote:\n{done.stderr}")
     return json.loads(done.stdout)
 
 

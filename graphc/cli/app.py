@@ -45,7 +45,9 @@ def demo(
 
     try:
         run(Console(highlight=False), output, epochs=epochs, seed=seed)
-    except (GraphcError, OSError) as error:
+    except OSError as error:
+        raise _failure(f"{error}; give a folder that can be written with --output") from None
+    except GraphcError as error:
         raise _failure(str(error)) from None
 
 
@@ -59,7 +61,9 @@ def cache(
 
     folder = stored.folder()
     if folder is None:
-        raise _failure("there is no cache: GRAPHC_CACHE is empty, or its folder is not yours alone")
+        raise _failure(
+            "there is no cache: GRAPHC_CACHE is empty, or its folder is not yours alone; name another"
+        )
     found = stored.entries(folder)
     if entries:
         typer.echo("".join(f"{entry}\n" for entry in found), nl=False)
@@ -76,7 +80,10 @@ def bench(
     """Measure import, cold and warm start and the training step of small networks, in fresh processes."""
     from graphc.cli.bench import run
 
-    run(Console(highlight=False), repeats, as_json=as_json)
+    try:
+        run(Console(highlight=False), repeats, as_json=as_json)
+    except GraphcError as error:
+        raise _failure(str(error)) from None
 
 
 def _failure(text: str) -> typer.Exit:

@@ -78,7 +78,7 @@ class Formula:
         function = require_function(name)
         problem = misfit(name, values, options or {})
         if problem:
-            raise ExpressionError(problem)
+            raise ExpressionError(f"{problem}; correct the call")
         if name in _ARITHMETIC and not any(isinstance(v, Handle) for v in values):
             return self.number(_computed(name, values))
         return function(*self._operands(name, values), **(options or {}))
@@ -130,7 +130,9 @@ def _computed(name: str, values: Sequence[Any]) -> Any:
         return _ARITHMETIC[name](*values)
     except (ZeroDivisionError, OverflowError) as error:
         numbers = " and ".join(map(repr, values))
-        raise ExpressionError(f"{name} of {numbers} has no finite value ({error}); correct it") from None
+        raise ExpressionError(
+            f"{name} of {numbers} has no finite value ({error.args[-1]}); correct it"
+        ) from None
 
 
 def _power(base: Any, exponent: Any) -> Any:

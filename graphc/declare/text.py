@@ -139,7 +139,9 @@ def _literal(tree: ast.expr) -> Any:
         case ast.Tuple(items):
             return tuple(_literal(i) for i in items)
         case _:
-            raise ExpressionError(f"parameter {_shown(tree)} is not an integer, a boolean or a tuple of them")
+            raise ExpressionError(
+                f"parameter {_shown(tree)} is no integer, boolean or tuple of them; write such, as in axis=-1"
+            )
 
 
 def _refused(tree: ast.AST) -> ExpressionError:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphc.binding import Array
-from graphc.diff.reverse import as_nodes, grad
+from graphc.diff.reverse import as_nodes, grad, require_scalar
 from graphc.errors import DifferentiationError
 from graphc.graph import Cone, Constant, Graph, Handle, Node, rebuild
 from graphc.interpret import Run, start
@@ -85,6 +85,7 @@ def check_gradients(
     >>> check_gradients(gc.sum(gc.exp(w) * g.input("x", (3,))), x=[1, 0, -1]).ok
     True
     """
+    require_scalar(loss)
     nodes = _differentiable_leaves(loss) if wrt is None else as_nodes(loss.graph, wrt)
     wide, moved = _widened(loss, nodes)
     run = start(wide.graph, [wide.id], _given(loss, wide.graph, params, inputs), mode)

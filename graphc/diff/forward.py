@@ -29,7 +29,7 @@ def jvp(outputs: Any, tangents: Mapping[Handle, Any], *, stabilise: bool = True)
     ys: list[Any] = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]  # pyright: ignore[reportUnknownArgumentType]
     if not ys or not all(isinstance(y, Handle) for y in ys):
         raise GraphError(f"outputs {outputs!r} are not nodes; give nodes of a graph")
-    nodes = as_nodes(ys[0].graph, list(tangents))
+    nodes = as_nodes(ys[0].graph, list(tangents), "tangents")
     for y in ys:
         require_float_node(y, "is differentiated")
     found = push_forward(

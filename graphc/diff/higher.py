@@ -14,7 +14,15 @@ from typing import Any
 
 from graphc import registry
 from graphc.diff.forward import push_forward
-from graphc.diff.reverse import as_nodes, as_tangent, grad, pull_back, require_float_node
+from graphc.diff.reverse import (
+    as_nodes,
+    as_tangent,
+    grad,
+    listed_values,
+    pull_back,
+    require_float_node,
+    require_scalar,
+)
 from graphc.errors import DifferentiationError, GraphError
 from graphc.graph import Build, Cone, Graph, Handle, Node, rebuild
 from graphc.registry import Application
@@ -33,8 +41,9 @@ def hvp(loss: Handle, wrt: Any, vector: Any, *, stabilise: bool = True) -> Any:
     >>> gc.interpret(hvp(gc.sum(x * x * x), x, [1, 0]), x=[2, 5]).tolist()
     [12.0, 0.0]
     """
+    require_scalar(loss)
     nodes = as_nodes(loss.graph, wrt)
-    given = [vector] if isinstance(wrt, Handle) else list(vector)
+    given = [vector] if isinstance(wrt, Handle) else listed_values(vector)
     if len(given) != len(nodes):
         raise DifferentiationError(
             f"{len(nodes)} nodes and {len(given)} vectors are given; give one vector for each node"

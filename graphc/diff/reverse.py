@@ -29,7 +29,7 @@ def grad(loss: Handle, wrt: Any = None, *, stabilise: bool = True) -> Any:
     >>> float(gc.interpret(grad(gc.sum(x * x), x), x=[1, 2, 3])[2])
     6.0
     """
-    _require_scalar(loss)
+    require_scalar(loss)
     nodes = _default_wrt(loss) if wrt is None else as_nodes(loss.graph, wrt)
     seed = loss.graph.constant(Constant.of(1.0, loss.dtype))
     found = pull_back({loss: seed}, nodes, stabilise=stabilise)
@@ -60,7 +60,7 @@ def vjp(outputs: Any, cotangents: Any, wrt: Any, *, stabilise: bool = True) -> A
 # ------------------------------------------------------------------------------------------------- arguments
 
 
-def _require_scalar(loss: Any) -> None:
+def require_scalar(loss: Any) -> None:
     if not isinstance(loss, Handle):
         raise DifferentiationError(f"loss {loss!r} is not a node; give a floating scalar of a graph")
     if loss.shape or not loss.dtype.is_float:
@@ -86,15 +86,15 @@ def _default_wrt(loss: Handle) -> list[Handle]:
     return floating
 
 
-def as_nodes(graph: Graph, wrt: Any) -> list[Handle]:
-    """``wrt`` as a list of floating nodes of ``graph``, each once."""
+def as_nodes(graph: Graph, wrt: Any, what: str = "wrt") -> list[Handle]:
+    """``wrt``, called ``what`` in errors, as a list of floating nodes of ``graph``, each once."""
     given: list[Any] = list(wrt) if isinstance(wrt, (list, tuple, set, dict)) else [wrt]  # pyright: ignore[reportUnknownArgumentType]
     for node in given:
         if not isinstance(node, Handle) or node.graph is not graph:
-            raise GraphError(f"wrt {node!r} is not a node of graph {graph.name!r}; give nodes of that graph")
+            raise GraphError(f"{what}: {node!r} is not a node of graph {graph.name!r}; give nodes of it")
         require_float_node(node, "is what is differentiated by")
     if not given:
-        raise DifferentiationError("wrt is empty; name at least one node")
+        raise DifferentiationError(f"{what}: no node is given; name at least one")
     return list(dict.fromkeys(given))
 
 
@@ -107,14 +107,19 @@ def require_float_node(node: Handle, part: str) -> None:
 
 def paired(nodes: Any, values: Any, what: str) -> tuple[list[Handle], list[Handle]]:
     """Nodes and the (co)tangents given for them, each as a node of the shape and dtype it belongs to."""
-    single = isinstance(nodes, Handle)
-    listed: list[Any] = [nodes] if single else list(nodes)
-    given: list[Any] = [values] if single else list(values)
+    several = isinstance(nodes, (list, tuple))
+    listed: list[Any] = list(nodes) if several else [nodes]  # pyright: ignore[reportUnknownArgumentType]
+    given: list[Any] = listed_values(values) if several else [values]
     if not listed or len(listed) != len(given):
         raise DifferentiationError(
             f"{len(listed)} nodes and {len(given)} {what}s are given; give one {what} for each node"
         )
     return listed, [as_tangent(node, value, what) for node, value in zip(listed, given, strict=True)]
+
+
+def listed_values(values: Any) -> list[Any]:
+    """One value or several, as a list."""
+    return list(values) if isinstance(values, Iterable) and not isinstance(values, Handle) else [values]  # pyright: ignore[reportUnknownArgumentType]
 
 
 def as_tangent(node: Any, value: Any, what: str) -> Handle:
@@ -217,4 +222,15 @@ def _smaller(have: Shape, due: Shape) -> bool:
     return len(have) < len(due) or any(h == 1 and d != 1 for h, d in zip(have, due, strict=False))
 
 
-__all__ = ["as_nodes", "as_tangent", "grad", "paired", "pull_back", "require_float_node", "stabilised", "vjp"]
+__all__ = [
+    "as_nodes",
+    "as_tangent",
+    "grad",
+    "listed_values",
+    "paired",
+    "pull_back",
+    "require_float_node",
+    "require_scalar",
+    "stabilised",
+    "vjp",
+]

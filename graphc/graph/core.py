@@ -122,11 +122,14 @@ class Graph:
 
     def set_update(self, state: Handle, value: Handle) -> None:
         """Attach ``value`` as the next value of ``state``; raises ``ShapeError`` when the types differ."""
-        self._own((state, value))
+        try:
+            self._own((state, value))
+        except GraphError as error:
+            raise error.located("set_update", self.here().place) from None
         if self.nodes[state.id].op != "state":
             raise GraphError(
-                f"{state.label} is a {self.nodes[state.id].op}; only a state has an attached update"
-            )
+                f"it is a {self.nodes[state.id].op}, not a state; update it with updates= of gc.compile"
+            ).located(state.label, state.place)
         check_update(state, value)
         self.state_updates[state.id] = value.id
 
@@ -180,9 +183,9 @@ class Graph:
             self._own(operands)
             declared = registry.lookup(op)
             kind = declared.infer(checks, [o.type for o in operands], params)
+            handle = self._append(op, tuple(o.id for o in operands), tuple(sorted(params.items())), kind)
         except GraphcError as error:
             raise error.located(self._where(op), self.here().place) from None
-        handle = self._append(op, tuple(o.id for o in operands), tuple(sorted(params.items())), kind)
         self.required.extend(Required(e, handle.id) for e in checks.equations)
         return handle
 

@@ -289,9 +289,12 @@ def graph_of(values: Sequence[Any], op: str = "") -> Graph:
     if len(graphs) == 1:
         return next(iter(graphs.values()))
     if not graphs:
-        raise GraphError(f"{op}: no operand is a node of a graph; start from g.input, g.param or g.const")
+        raise GraphError("no operand is a node of a graph; start from g.input, g.param or g.const").located(
+            op
+        )
     names = " and ".join(repr(g.name) for g in graphs.values())
-    raise GraphError(f"{op}: operands belong to graphs {names}; build them in one graph")
+    here = next(iter(graphs.values())).here().place
+    raise GraphError(f"operands belong to graphs {names}; build them in one graph").located(op, here)
 
 
 def key_text(key: Any) -> str:

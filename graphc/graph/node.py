@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.errors import GraphError
 from graphc.size import Size
 from graphc.types import DType, Type
 
@@ -91,7 +92,9 @@ def _bits(value: Any) -> Hashable:
         case int() | str() | Size() | Constant() | None | DType():
             return (type(value).__name__, value)
         case _:
-            raise TypeError(f"a node's parameter cannot be a {type(value).__name__}")
+            raise GraphError(
+                f"a parameter is of type {type(value).__name__}; give numbers, texts, sizes, dtypes or tuples of them"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from graphc.graph.node import LEAVES, Constant, Node
 from graphc.size import Size, parse_size
 from graphc.types import DType, Type
 
-_LINE = re.compile(r"%(\d+): (\w+)\[([^\]]*)\] = ([^\s(]+)\((.*)\)")
+_LINE = re.compile(r"%(\d+): (\w+)\[([^\]]*)\] = ([^\s(]+)\((.*)\)(?:\s*#.*)?")
 _UPDATE = re.compile(r"update %(\d+) = %(\d+)")
 _LIMIT = 10_000_000  # characters of one text
 
@@ -75,7 +75,9 @@ def parse(text: str, name: str = "graph") -> Graph:
     True
     """
     if len(text) > _LIMIT:
-        raise GraphError(f"graph text has {len(text)} characters; at most {_LIMIT} are read")
+        raise GraphError(
+            f"graph text has {len(text)} characters, and {_LIMIT} are read; give a smaller graph"
+        )
     graph, made = Graph(name), dict[int, int]()
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip() and not line.lstrip().startswith("#"):
@@ -113,19 +115,19 @@ def _known(made: dict[int, int], at: int) -> int:
 
 
 def _read_node(graph: Graph, made: dict[int, int], line: str) -> None:
-    found = _LINE.match(line.strip())
+    found = _LINE.fullmatch(line.strip())
     if not found:
         raise GraphError(f"{line.strip()[:80]!r} is not of the form '%1: f32[N] = op(%0)'; write it so")
     at, dtype, shape, op, rest = found.groups()
     call = _call_of(rest)
     operands = [graph.handle(_known(made, int(a.id[2:]))) for a in call.args if isinstance(a, ast.Name)]
     if len(operands) != len(call.args):
-        raise GraphError("operands must be nodes such as %0")
+        raise GraphError("an operand is not a node; write operands such as %0, and parameters by name")
     params = {str(k.arg): _value(k.value) for k in call.keywords}
     declared = Type(DType.of(dtype), tuple(parse_size(d) for d in shape.split(",") if d.strip()))
     handle = _leaf(graph, op, params, declared) if op in LEAVES else graph.add(op, operands, **params)
     if handle.type != declared:
-        raise GraphError(f"%{at} is declared {declared} but has type {handle.type}")
+        raise GraphError(f"%{at} is declared {declared}, but {op} gives {handle.type}; correct the line")
     made[int(at)] = handle.id
 
 
@@ -135,7 +137,9 @@ def _call_of(rest: str) -> ast.Call:
     source = "".join(part if k % 2 else re.sub(r"%(\d+)", r"__\1", part) for k, part in enumerate(quoted))
     tree = ast.parse(f"f({source})", mode="eval").body
     if not isinstance(tree, ast.Call) or not isinstance(tree.func, ast.Name):
-        raise GraphError("a node's right side must be one call")
+        raise GraphError(
+            f"{ast.unparse(tree)[:60].replace('__', '%')!r} is not one call; write a node as op(%0)"
+        )
     return tree
 
 
@@ -159,7 +163,9 @@ def _value(tree: ast.expr) -> Any:
         case ast.Call(ast.Name(fn), args, []) if fn in _MAKERS:
             return _MAKERS[fn](*(_value(a) for a in args))
         case _:
-            raise GraphError(f"{ast.unparse(tree)[:60]!r} is not a literal of the text form")
+            raise GraphError(
+                f"{ast.unparse(tree)[:60]!r} is no parameter; write numbers, texts, tuples or {', '.join(_MAKERS)}(...)"
+            )
 
 
 def _constant(flat: tuple[Any, ...], dtype: str, shape: tuple[int, ...]) -> Constant:

@@ -140,7 +140,9 @@ def einsum(spec: str, *operands: Any) -> Handle:
 def _parsed(spec: str, ranks: Sequence[int]) -> tuple[list[Word], Word]:
     """Letters by operand and of the result; an axis under an ellipsis is named by its place from the
     right."""
-    left, arrow, right = str(spec).replace(" ", "").partition("->")
+    if not isinstance(spec, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ShapeError(f"spec {spec!r} is not a text; write for example 'ij,jk->ik'")
+    left, arrow, right = spec.replace(" ", "").partition("->")
     texts = left.split(",")
     if len(texts) != len(ranks):
         raise ShapeError(

@@ -14,7 +14,7 @@ from typing import Any, cast
 import numpy as np
 
 from graphc import registry
-from graphc.errors import DTypeError, ExpressionError
+from graphc.errors import DTypeError, ExpressionError, GraphError
 from graphc.graph import Handle, apply, meet
 from graphc.loops import Const, Expr, Load, Loop, broadcast_load, call, evaluate, rebuild
 from graphc.ops import symbolic
@@ -245,9 +245,12 @@ def substitute(expr: Expr, loads: Sequence[Expr]) -> Expr:
     return rebuild(expr, lambda e: loads[e.source] if isinstance(e, Load) else None)
 
 
+_TAKEN = {"float": "float32 or float64", "number": "numbers", "bool": "bool"}
+
+
 def _check_operands(scalar: Scalar, types: Sequence[Type]) -> None:
     if len(types) != scalar.arity:
-        raise ExpressionError(f"{scalar.name} takes {scalar.arity} operands, not {len(types)}")
+        raise GraphError(f"{len(types)} operands are given; give {scalar.arity}")
     data = types[1:] if scalar.function == "select" else types
     if len({t.dtype for t in data}) > 1:
         listed = " and ".join(str(t.dtype) for t in data)
@@ -260,7 +263,7 @@ def _check_operands(scalar: Scalar, types: Sequence[Type]) -> None:
         "any": False,
     }
     if wrong[scalar.takes]:
-        raise DTypeError(f"{scalar.name} takes {scalar.takes} operands, not {dtype}; cast them with gc.cast")
+        raise DTypeError(f"operands are {dtype}, not {_TAKEN[scalar.takes]}; cast them with gc.cast")
 
 
 def label(scalar: Scalar, texts: Sequence[str]) -> str:

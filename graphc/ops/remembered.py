@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from graphc import disk
+from graphc.errors import ExpressionError
 from graphc.loops import FUNCTIONS, Call, Const, Expr, Load, call
 from graphc.types import DType
 
@@ -73,4 +74,6 @@ def decode(data: Any, dtype: DType) -> Expr:
         case [str(fn), *args] if fn in FUNCTIONS:
             return call(fn, *(decode(a, dtype) for a in args))  # pyright: ignore[reportUnknownVariableType]
         case _:
-            raise ValueError(f"{data!r} is no expression")
+            raise ExpressionError(
+                f"a remembered formula holds {data!r}, no expression; empty the folder of the cache"
+            )

@@ -247,7 +247,7 @@ class Translation:
             return self._symbol(expr)
         if expr in (sympy.true, sympy.false):
             return Const(expr == sympy.true, DType.BOOL)
-        if expr.is_number and expr.is_real is not False:
+        if expr.is_number and (expr.is_real is not False or expr.is_infinite):
             return self._number(expr)
         if isinstance(expr, sympy.Add):
             return self._sum(expr)
@@ -260,17 +260,15 @@ class Translation:
         return self._function(expr)
 
     def _symbol(self, expr: Any) -> Expr:
-        if expr not in self.loads:
-            known = ", ".join(sorted(str(s) for s in self.loads))
-            raise ExpressionError(f"symbol {expr} is not an operand; the operands are {known or 'none'}")
+        assert expr in self.loads, f"symbol {expr} is no operand"
         return self.loads[expr]
 
     def _number(self, expr: Any) -> Expr:
         import sympy
 
-        value = float(expr)
-        if value - value != 0 or expr in (sympy.zoo, sympy.nan):
+        if expr is sympy.nan or expr.is_infinite:
             raise ExpressionError(f"constant {expr} is not finite; pass such values as an operand")
+        value = float(expr)
         return Const(value if self.dtype.is_float else int(value), self.dtype)
 
     def _sum(self, expr: Any) -> Expr:

@@ -78,7 +78,9 @@ def declare(outputs: Any, updates: Any, mode: str) -> Cone:
     """The cone that a call of ``compile`` asks for."""
     named = {"out": outputs} if isinstance(outputs, Handle) else _mapping(outputs, "outputs")
     updates = _mapping(updates, "updates")
-    graph = _one_graph([*named.values(), *updates, *updates.values()])
+    graph = _one_graph(
+        [(f"output {key_text(key)!r}", node) for key, node in named.items()] + _updated(updates)
+    )
     for target, value in updates.items():
         if target.node.op not in ("param", "state"):
             raise GraphError("it cannot be updated; give parameters and states").located(
@@ -127,11 +129,17 @@ def _inputs(cone: Cone) -> list[int]:
     return [at for at in cone.nodes if cone.graph.nodes[at].op == "input"]
 
 
-def _one_graph(values: Sequence[Any]) -> Graph:
-    for value in values:
+def _updated(updates: Mapping[Any, Any]) -> list[tuple[str, Any]]:
+    named = [(target.label if isinstance(target, Handle) else repr(target), target) for target in updates]
+    values = [(f"the update of {name}", updates[target]) for name, target in named]
+    return [("what is updated", target) for _, target in named] + values
+
+
+def _one_graph(parts: Sequence[tuple[str, Any]]) -> Graph:
+    for what, value in parts:
         if not isinstance(value, Handle):
-            raise GraphError(f"{value!r} is not a node; give nodes of a graph, by name")
-    graphs = {id(v.graph): v.graph for v in values}
+            raise GraphError(f"{what} is {value!r}, not a node; give nodes of a graph")
+    graphs = {id(value.graph): value.graph for _, value in parts}
     if len(graphs) != 1:
         what = "there is nothing to compile" if not graphs else f"nodes belong to {len(graphs)} graphs"
         raise GraphError(f"{what}; give outputs or updates of one graph")

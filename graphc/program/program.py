@@ -156,9 +156,6 @@ class Program:
 
     def _bind(self, sizes: Mapping[str, int]) -> Ready:
         """Tables for new sizes: no compilation, only arithmetic."""
-        for name, value in sizes.items():
-            if value < 0:
-                raise InputError(f"size {name} is {value}; sizes are at least 0")
         self._size_checks(sizes)
         self._check_indexed(sizes)
         bound = self._tables.bind(sizes)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphc.codegen.binding import aligned
-from graphc.errors import InputError
+from graphc.errors import InputError, MissingError
 from graphc.graph import Graph, Handle
 from graphc.init import initial_value
 from graphc.types import Type, shape_text
@@ -63,7 +63,9 @@ class Parameters(MutableMapping[str, Array]):
 
     def __getitem__(self, name: str) -> Array:
         if name not in self.names:
-            raise KeyError(f"{name!r}; there are {', '.join(self.names) or 'none'}")
+            raise MissingError(
+                f"there is no such value; there are {', '.join(self.names) or 'none'}"
+            ).located(f"parameter {name!r}")
         return self.store.arrays[name]
 
     def __setitem__(self, name: str, value: Any) -> None:

@@ -59,7 +59,8 @@ def _resolve(symbol: str) -> None:
     if symbol in _OURS:
         publish(symbol, _OURS[symbol]())
     elif llvm.address_of_symbol(symbol) is None:
-        raise CompileError(f"a kernel calls {symbol}, which is not in this process")
+        todo = "clear the cache with graphc cache --clear"
+        raise CompileError(f"a kernel calls {symbol}, which is not in this process; {todo}")
 
 
 #: Addresses that belong to this runtime.

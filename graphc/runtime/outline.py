@@ -47,15 +47,13 @@ def outline(entry: ast.FunctionDef) -> tuple[ast.FunctionDef, ast.FunctionDef]:
     outliner = _Outliner(parameters)
     outer = outliner.visit(entry)
     if len(outliner.loops) != 1 or not isinstance(outliner.loops[0].target, ast.Name):
-        raise CompileError(f"{entry.name}: {len(outliner.loops)} loops over prange; an entry has one")
+        raise CompileError(f"it has {len(outliner.loops)} loops over prange; an entry has one")
     loop = outliner.loops[0]
     member = _function([*parameters, outliner.loops[0].target.id], loop)
     if foreign := _names(loop, ast.Load) & _names(outer, ast.Store) - set(parameters) - _names(
         loop, ast.Store
     ):
-        raise CompileError(
-            f"{entry.name}: the loop over prange uses {sorted(foreign)}; pass it as a parameter"
-        )
+        raise CompileError(f"its loop over prange uses {sorted(foreign)}; pass it as a parameter")
     return ast.fix_missing_locations(outer), ast.fix_missing_locations(member)
 
 

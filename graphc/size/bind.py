@@ -34,7 +34,9 @@ def compile_dims(dims: Sequence[Dim]) -> Callable[[Mapping[str, int]], tuple[int
                 values.append(_value(num, values) // _value(den, values))
             return tuple([_value(poly, values) for poly in polys])
         except KeyError as missing:
-            raise SizeError(f"size {missing.args[0]} has no value; give one to each of {symbols}") from None
+            raise SizeError(
+                f"size {missing.args[0]} has no value; give an input with an axis of that size"
+            ) from None
         except ZeroDivisionError:
             raise _blame(dims, env) from None
 
@@ -70,7 +72,7 @@ def _blame(dims: Sequence[Dim], env: Mapping[str, int]) -> SizeError:
             dim_evaluate(dim, env)
     except SizeError as error:
         return error
-    return SizeError("a size is divided by 0; give larger sizes")
+    raise AssertionError("no quotient is divided by 0")
 
 
 def bind_sizes(pairs: Iterable[tuple[Dim, int]]) -> dict[str, int]:
@@ -106,7 +108,8 @@ def _solved(dim: Dim, actual: int, found: dict[str, int]) -> bool:
     known = substitute(dim, found)
     if isinstance(known, int):
         if known != actual:
-            raise SizeError(f"{_told(dim, found)} is {known}, but {actual} was given; give sizes that agree")
+            due = f"{known} was expected" if isinstance(dim, int) else f"{_told(dim, found)} is {known}"
+            raise SizeError(f"{due}, but {actual} was given; give sizes that agree")
         return True
     linear = [mono for mono in known.terms if mono]
     name = unit_symbol(Size(dict.fromkeys(linear, 1)))

@@ -244,7 +244,7 @@ def dim_evaluate(dim: Dim, env: Mapping[str, int]) -> int:
 
 def _value(name: str, env: Mapping[str, int]) -> int:
     if name not in env:
-        raise SizeError(f"size {name} has no value; give it one of {sorted(env)} as a name, or its value")
+        raise SizeError(f"size {name} has no value; give it one")
     if env[name] < 0:
         raise SizeError(f"size {name} is {env[name]}; sizes are at least 0")
     return operator.index(env[name])

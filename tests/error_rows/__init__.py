@@ -1,0 +1,30 @@
+"""The table of error texts: one row for each way in which graphc refuses what a user does.
+
+A row is ``(class, act, text)``: ``act()`` raises exactly that class with exactly that text, in which ``…`` stands for
+anything (what another library says, a number of a node) and a last `` @`` for the line that tells where the user
+declared it, in the file of the row. ``tests/test_errors.py`` runs the rows, and finds raises that no row reaches.
+"""
+
+from error_rows import (
+    calls,
+    checks,
+    commands,
+    contractions,
+    derivatives,
+    drawings,
+    formulas,
+    graphs,
+    layers,
+    layouts,
+    networks,
+    programs,
+    sizes,
+)
+
+FAMILIES = (
+    sizes, graphs, contractions, layouts, networks, formulas, checks, derivatives, programs, calls, layers, drawings,
+    commands,
+)  # fmt: skip
+ROWS = [row for family in FAMILIES for row in family.ROWS]
+
+__all__ = ["ROWS"]
