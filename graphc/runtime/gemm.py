@@ -57,7 +57,7 @@ from collections.abc import Callable
 from llvmlite import ir
 
 from graphc.runtime.gemm_dots import dot
-from graphc.runtime.gemm_packs import buffer, pack_columns, pack_elements, pack_rows
+from graphc.runtime.gemm_packs import buffer, pack_columns, pack_elements, pack_rows, pack_tiles
 from graphc.runtime.gemm_tiles import panel, tile
 from graphc.runtime.gemm_vectors import Host, Vectors, host, word
 from graphc.runtime.scalars import maximum_i64, minimum_i64, quotient, remainder
@@ -66,6 +66,8 @@ from graphc.runtime.scalars import maximum_i64, minimum_i64, quotient, remainder
 _PANEL = 32768
 #: Rows of A that pass by each panel in turn: with 256 columns they stay in the second-level cache.
 _ROWS = 256
+#: Bytes of a packed block of A.
+_BLOCK = 131072
 
 
 def gemm(element: ir.Type, processor: Host) -> Callable[..., None]:
@@ -79,13 +81,17 @@ def gemm(element: ir.Type, processor: Host) -> Callable[..., None]:
     masks, size, lanes = processor.masks, vectors.size, vectors.lanes
     columns, wide = 2 * lanes, 8 * lanes
     deepest = _PANEL // (columns * size)
-    multiply = word("panel", 11, panel(vectors, rows=8 if processor.registers == 32 else 6, masks=masks))
+    tall = 8 if processor.registers == 32 else 6
+    multiply = word("panel", 12, panel(vectors, rows=tall, masks=masks))
     multiply_row = word("row", 11, tile(vectors, rows=1, columns=8, masks=masks))
     multiply_vectors = word("dot", 5, dot(vectors))
     copy_rows = word("pack_rows", 5, pack_rows(vectors, columns=2, masks=masks))
     copy_columns = word("pack_columns", 5, pack_columns(vectors, columns=2, masks=masks))
     copy_elements = word("pack_elements", 6, pack_elements(vectors, columns=2))
-    room = buffer(_PANEL)
+    group = 8  # room for a tall tile's column of A
+    copy_tiles = word("pack_tiles", 5, pack_tiles(element, rows=tall, room=group))
+    room, block = buffer(_PANEL), buffer(_BLOCK)
+    pairs = _BLOCK // (2 * group * size)  # of packed tiles in a block, each times its depth
 
     def function(
         m, n, k, a, row_stride_a, col_stride_a, b, row_stride_b, col_stride_b, c, row_stride_c, accumulate
@@ -107,17 +113,21 @@ def gemm(element: ir.Type, processor: Host) -> Callable[..., None]:
                 x, y = b + done * size, c + done * size
                 multiply_row(1, width, k, a, 0, col_stride_a, x, row_stride_b, y, 0, accumulate)
                 done += width
-        # Rows a multiple of 4 KiB apart share few lines of the cache; else packing pays only if used often.
-        copies = col_stride_b != 1 or m >= (48 if remainder(row_stride_b * size, 4096) == 0 else 192)
+        # Rows a multiple of 1 KiB apart share few lines of the cache; else packing pays only if used often.
+        copies = col_stride_b != 1 or m >= (24 if remainder(row_stride_b * size, 1024) == 0 else 64)
         blocks = maximum_i64(quotient(k + deepest - 1, deepest), 1)
         depth = maximum_i64((quotient(k + blocks - 1, blocks) + lanes - 1) & -lanes, lanes)
-        copied = room()
+        copied, tiles = room(), block()
+        packs = row_stride_a == 1 and col_stride_a != 1 and n >= 4 * columns
+        most = maximum_i64(quotient(pairs, depth) * 2 * tall if packs else _ROWS, 1)
         for start in range(0, maximum_i64(k, 1), depth):
             steps = minimum_i64(k - start, depth)
             adds = accumulate if start == 0 else 1
-            for top in range(0, m, _ROWS):
-                rows = minimum_i64(m - top, _ROWS)
+            for top in range(0, m, most):
+                rows = minimum_i64(m - top, most)
                 x = a + (top * row_stride_a + start * col_stride_a) * size
+                if packs:
+                    copy_tiles(rows, steps, x, col_stride_a, tiles)
                 for left in range(done, n, columns):
                     width = minimum_i64(n - left, columns)
                     y = c + (top * row_stride_c + left) * size
@@ -133,19 +143,26 @@ def gemm(element: ir.Type, processor: Host) -> Callable[..., None]:
                             copy_elements(steps, width, source, row_stride_b, col_stride_b, copied)
                         source = copied
                         stride = columns
-                    multiply(
-                        rows,
-                        width,
-                        steps,
-                        x,
-                        row_stride_a,
-                        col_stride_a,
-                        source,
-                        stride,
-                        y,
-                        row_stride_c,
-                        adds,
-                    )
+                    if packs and width > lanes:
+                        multiply(
+                            rows,
+                            width,
+                            steps,
+                            tiles,
+                            1,
+                            group,
+                            source,
+                            stride,
+                            y,
+                            row_stride_c,
+                            adds,
+                            steps * group,
+                        )
+                    else:
+                        multiply(
+                            rows, width, steps, x, row_stride_a, col_stride_a, source, stride, y, row_stride_c, adds,
+                            row_stride_a * tall,
+                        )  # fmt: skip
 
     return function
 

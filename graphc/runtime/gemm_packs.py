@@ -117,6 +117,57 @@ def pack_elements(vectors: Vectors, *, columns: int) -> Emitter:
     return outlined("pack_elements", 6, emit)
 
 
+def pack_tiles(element: ir.Type, *, rows: int, room: int) -> Emitter:
+    """Return the emitter that copies a transposed A, whose columns are contiguous, tile by tile.
+
+    It takes `(m, k, a, col_stride, packed)`. Tile t holds rows `t * rows` and on, k times `room` elements of which
+    the first `rows` count: what the inner loop reads lies in one line after another.
+    """
+    vectors = Vectors(element, room)
+
+    def emit(builder, m, k, a, col_stride, packed):
+        tile = builder.mul(k, WORD(room))
+        source, target = vectors.pointer(builder, a), vectors.pointer(builder, packed)
+        # Two tiles at once: with eight rows each they share a line of the cache.
+        readable = builder.add(m, WORD(rows - room))
+        pairs = builder.sdiv(readable, WORD(2 * rows))
+        whole = builder.mul(pairs, WORD(2 * rows))
+
+        def pair(_, source, target):
+            def step(_, source, target):
+                for place, offset in ((target, WORD(0)), (builder.gep(target, [tile]), WORD(rows))):
+                    vectors.store(builder, vectors.load(builder, builder.gep(source, [offset])), place)
+                vectors.prefetch(builder, builder.gep(source, [WORD(2 * rows)]))
+                return builder.gep(source, [col_stride]), builder.gep(target, [WORD(room)])
+
+            counted_loop(builder, k, [source, target], step)
+            return builder.gep(source, [WORD(2 * rows)]), builder.gep(target, [builder.mul(tile, WORD(2))])
+
+        source, target = counted_loop(builder, pairs, [source, target], pair)
+
+        def last(number, target):
+            first = builder.mul(number, WORD(rows))
+            height = lesser(builder, builder.sub(builder.sub(m, whole), first), WORD(rows))
+            inside = builder.gep(source, [first])
+
+            def step(index, target):
+                line = builder.gep(inside, [builder.mul(index, col_stride)])
+
+                def copied(row):
+                    builder.store(builder.load(builder.gep(line, [row])), builder.gep(target, [row]))
+                    return []
+
+                counted_loop(builder, height, [], copied)
+                return [builder.gep(target, [WORD(room)])]
+
+            return counted_loop(builder, k, [target], step)
+
+        rest = builder.udiv(builder.add(builder.sub(m, whole), WORD(rows - 1)), WORD(rows))
+        counted_loop(builder, rest, [target], last)
+
+    return outlined("pack_tiles", 5, emit)
+
+
 def _transposed(builder: ir.IRBuilder, square: list[ir.Value]) -> list[ir.Value]:
     """The transpose of as many vectors as each has lanes, by swaps of blocks of every power of two."""
     step = 1

@@ -5,7 +5,7 @@
 Each element of C is one chain of multiply-adds in the order of k, whatever the shape of the tile, so a row
 has the same bytes wherever it is computed. The emitters here take
 `(m, width, k, a, row_stride_a, col_stride_a, b, row_stride_b, c, row_stride_c, accumulate)`, with m and width
-at least 1.
+at least 1; a panel's next parameter is the distance in A from one tall tile to the next.
 """
 
 from __future__ import annotations
@@ -32,12 +32,26 @@ def panel(vectors: Vectors, *, rows: int, masks: bool) -> Emitter:
     long, narrow = (tile(vectors, rows=height, columns=1, masks=masks) for height in (2 * rows, rows))
 
     def emit(
-        builder, m, width, k, a, row_stride_a, col_stride_a, b, row_stride_b, c, row_stride_c, accumulate
+        builder,
+        m,
+        width,
+        k,
+        a,
+        row_stride_a,
+        col_stride_a,
+        b,
+        row_stride_b,
+        c,
+        row_stride_c,
+        accumulate,
+        next_a,
     ):
         fits = builder.icmp_signed("<=", width, WORD(vectors.lanes))
-        full = builder.select(fits, WORD(2 * rows), WORD(rows))
-        bytes_ = builder.mul(full, WORD(vectors.size))
-        step_a, step_c = builder.mul(row_stride_a, bytes_), builder.mul(row_stride_c, bytes_)
+        tiles = builder.select(fits, WORD(2), WORD(1))
+        full = builder.mul(tiles, WORD(rows))
+        bytes_ = builder.mul(tiles, WORD(vectors.size))
+        step_a = builder.mul(next_a, bytes_)
+        step_c = builder.mul(row_stride_c, builder.mul(bytes_, WORD(rows)))
 
         def step(index, a, c):
             height = lesser(builder, builder.sub(m, builder.mul(index, full)), full)
@@ -50,7 +64,7 @@ def panel(vectors: Vectors, *, rows: int, masks: bool) -> Emitter:
         count = builder.udiv(builder.add(m, builder.sub(full, WORD(1))), full)
         counted_loop(builder, count, [a, c], step)
 
-    return outlined("panel", _PARAMETERS, emit)
+    return outlined("panel", _PARAMETERS + 1, emit)
 
 
 def _first_of(builder, choices: Sequence[tuple[ir.Value, Emitter]], default: Emitter, values) -> None:
