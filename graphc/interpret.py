@@ -13,7 +13,7 @@ import numpy as np
 from graphc import registry
 from graphc.binding import Array, Binder, SizeChecks, unknown_name
 from graphc.errors import GraphcError, GraphError, InputError
-from graphc.graph import Cone, Graph, Handle, key_text
+from graphc.graph import Body, Cone, Graph, Handle, key_text
 from graphc.graph.node import Node
 from graphc.init import initial_value
 from graphc.size import Size, compile_dims, dim_evaluate
@@ -203,6 +203,8 @@ def concrete(value: Any, sizes: Mapping[str, int]) -> Any:
     """A node's parameter with every symbolic size replaced by its value."""
     if isinstance(value, Size):
         return dim_evaluate(value, sizes)
+    if isinstance(value, Body):
+        return value.bound(sizes)
     if isinstance(value, tuple):
         return tuple(concrete(v, sizes) for v in value)  # pyright: ignore[reportUnknownVariableType]
     return value

@@ -22,6 +22,8 @@ class Application:
     output: Any
     params: Params
     wanted: tuple[bool, ...] = ()  # which operands' cotangents are asked for
+    outputs: tuple[Any, ...] = ()  # of an op that ``selects``: the nodes of one computation
+    derive: Any = None  # pull_back or push_forward, for the body of a loop
 
     @property
     def types(self) -> tuple[Type, ...]:
@@ -47,24 +49,28 @@ class Op:
 
     infer:     ``(checks, operand types, params) -> Type``; raises ShapeError or DTypeError
     reference: ``(operand arrays, params, result type with int sizes) -> array``, the NumPy meaning
-    loops:     ``(operand types, result type, params) -> loops``; the last loop is the result
+    loops:     ``(operand types, result type, params) -> loops``; the last loop is the result. None for an op that
+               repeats a body, which is lowered node by node
     vjp:       ``(builder, application, cotangent) -> cotangent of each operand or None``
     jvp:       ``(builder, application, tangents or None) -> tangent or None``
     batch:     ``(builder, application, batched) -> value``: the op applied along a leading axis of the operands
                whose ``batched`` flag is set (the others have no such axis)
     label:     how the node is written, over the operands' texts: ``"{0} + {1}"``
+    selects:   parameters that choose one of several results. Nodes that differ in nothing else are one computation;
+               ``vjp`` is then asked once, for ``application.outputs``, and given a tuple of their cotangents
     """
 
     name: str
     infer: Callable[[Checks, Sequence[Type], Params], Type]
     reference: Callable[[Sequence[Any], Params, Type], Any]
-    loops: Callable[[Sequence[Type], Type, Params], tuple[Loop, ...]]
+    loops: Callable[[Sequence[Type], Type, Params], tuple[Loop, ...]] | None
     vjp: Callable[[Any, Application, Any], Sequence[Any]] | None = None
     jvp: Callable[[Any, Application, Sequence[Any]], Any] | None = None
     batch: Callable[[Any, Application, Sequence[bool]], Any] | None = None
     label: Callable[[Sequence[str], Params], str]
     latex: Callable[[Sequence[str], Params], str] | None = None
     partial_label: Callable[[Application, int], str] | None = None
+    selects: tuple[str, ...] = ()
     view: bool = False  # the result is the operand's memory under another shape
     scalar: Any = None  # the SymPy-bodied declaration of an elementwise op
     samples: tuple[Sample, ...] = ()

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 import graphc.ops  # noqa: F401 - registers the ops
+from graphc.graph.body import bind_parameter
 from graphc.registry import Op, Sample, lookup, ops
-from graphc.size import Size, dim_evaluate, substitute
+from graphc.size import dim_evaluate
 from graphc.types import Checks, DType, Type, as_shape
 
 SIZES = {"N": 4, "M": 3}
@@ -40,9 +41,7 @@ class Case:
 
 
 def bind(value: Any) -> Any:
-    if isinstance(value, Size):
-        return substitute(value, SIZES)
-    return tuple(bind(v) for v in value) if isinstance(value, tuple) else value
+    return bind_parameter(value, SIZES)
 
 
 def draw(sample: Sample, shape: tuple[int, ...], dtype: DType, rng: np.random.Generator) -> np.ndarray:

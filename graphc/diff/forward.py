@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from graphc import registry
@@ -76,7 +77,7 @@ def _step(build: Build, node: Handle, found: Mapping[int, Handle]) -> Handle | N
         raise DifferentiationError(
             f"{node.node.op} has no derivative; put gc.stop_gradient in front of it"
         ).located(node.label, node.place)
-    app = Application(node.operands, node, node.node.param)
+    app = Application(node.operands, node, node.node.param, derive=partial(push_forward, stabilise=False))
     with node.graph.on_behalf_of(node.graph.origins(node.id)):
         tangent = rule(build, app, [found.get(operand.id) for operand in node.operands])
         return None if tangent is None else build.spread(tangent, node.shape)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from graphc import registry
@@ -176,9 +177,11 @@ class _Sweep:
 
     def run(self) -> None:
         active, order = self._active()
+        together = _together(self.graph, order)
         for at in reversed(order):
-            if at in active and at in self.adjoints and self.graph.nodes[at].operands:
-                self._step(at, active)
+            outputs = [k for k in together.get(at, [at]) if k in active and k in self.adjoints]
+            if outputs and self.graph.nodes[at].operands:
+                self._step(at, active, outputs)
 
     def _active(self) -> tuple[set[int], list[int]]:
         """The nodes on a path from ``wrt``, among those the seeds depend on: only these are visited."""
@@ -190,19 +193,23 @@ class _Sweep:
                 active.add(at)
         return active, order
 
-    def _step(self, at: int, active: set[int]) -> None:
-        node = self.graph.handle(at)
+    def _step(self, at: int, active: set[int], outputs: Sequence[int]) -> None:
+        """Give what node ``at`` reads its share of the adjoints of ``outputs``: of the node, or of all of a loop."""
+        node = self.graph.handle(outputs[0])
         wanted = tuple(operand in active for operand in node.node.operands)
         if not any(wanted):
             return
-        rule = registry.lookup(node.node.op).vjp
-        if rule is None:
+        op = registry.lookup(node.node.op)
+        if op.vjp is None:
             raise DifferentiationError(
                 f"{node.node.op} has no derivative; put gc.stop_gradient in front of it"
             ).located(node.label, node.place)
-        app = Application(node.operands, node, node.node.param, wanted)
-        with self.graph.on_behalf_of(self.graph.origins(at)):
-            found = rule(self.build, app, self.adjoints[at])
+        every = tuple(self.graph.handle(k) for k in outputs)
+        derive = partial(pull_back, stabilise=False)
+        app = Application(node.operands, node, node.node.param, wanted, every, derive)
+        adjoints = tuple(self.adjoints[k] for k in outputs)
+        with self.graph.on_behalf_of(self.graph.origins(node.id)):
+            found = op.vjp(self.build, app, adjoints if op.selects else adjoints[0])
             for operand, due, contribution in zip(node.operands, wanted, found, strict=True):
                 if due and contribution is not None:
                     self.give(operand.id, self._shaped(contribution, operand.shape))
@@ -216,6 +223,19 @@ class _Sweep:
     def result(self, node: Handle) -> Handle:
         found = self.adjoints.get(node.id)
         return Build(self.graph).filled(0.0, node.type) if found is None else self._shaped(found, node.shape)
+
+
+def _together(graph: Graph, order: Iterable[int]) -> dict[int, list[int]]:
+    """By node, the nodes that are one computation and whose turn it is there: at the first of them, when all that
+    reads one of them has been visited."""
+    found: dict[Any, list[int]] = {}
+    for at in order:
+        node = graph.nodes[at]
+        chosen = registry.lookup(node.op).selects if node.operands else ()
+        if chosen:
+            rest = tuple(p for p in node.params if p[0] not in chosen)
+            found.setdefault((node.op, node.operands, rest), []).append(at)
+    return {at: group if at == group[0] else [] for group in found.values() for at in group}
 
 
 def _smaller(have: Shape, due: Shape) -> bool:

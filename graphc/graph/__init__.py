@@ -1,5 +1,6 @@
 """Graphs, handles and their text form."""
 
+from graphc.graph.body import Around, Body, body_of, read_body
 from graphc.graph.cone import Cone, Rebuilt, rebuild
 from graphc.graph.core import Graph, Required, check_update
 from graphc.graph.handle import (
@@ -21,6 +22,8 @@ from graphc.graph.text import parse, print_graph
 __all__ = [
     "FUNCTIONS",
     "LEAVES",
+    "Around",
+    "Body",
     "Build",
     "Cone",
     "Constant",
@@ -31,6 +34,7 @@ __all__ = [
     "Rebuilt",
     "Required",
     "apply",
+    "body_of",
     "call",
     "cast_to",
     "check_update",
@@ -41,5 +45,6 @@ __all__ = [
     "parse",
     "print_graph",
     "public",
+    "read_body",
     "rebuild",
 ]  # fmt: skip

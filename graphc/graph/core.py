@@ -14,9 +14,10 @@ import numpy as np
 
 from graphc import registry
 from graphc.errors import DTypeError, GraphcError, GraphError, ShapeError
+from graphc.graph.given import as_data, brief, dtype_of_constant, fixed_shape
 from graphc.graph.handle import Handle
 from graphc.graph.node import LEAVES, Constant, Node, Origin, key_of, user_line
-from graphc.types import Checks, DType, Equation, Shape, Type, as_shape, shape_text
+from graphc.types import Checks, DType, Equation, Type, as_shape, shape_text
 
 
 class _Sealed(dict[Any, Any]):
@@ -75,6 +76,7 @@ class Graph:
         self._origins: list[dict[Origin, None]] = []
         self._handles: list[Handle] = []
         self._context = Origin()
+        self.around: Any = None  # while this is the step of a loop under declaration: the graph around it
         self._dag = _Dag(name=self.name)
 
     # ------------------------------------------------------------------------------------------- declaring
@@ -114,10 +116,10 @@ class Graph:
 
     def as_constant(self, value: Any, dtype: Any = None) -> Handle:
         """What ``const`` does, with errors for a caller to locate."""
-        array = _as_data(value)
-        own = _dtype_of_constant(value, array) if dtype is None else DType.of(dtype)
+        array = as_data(value)
+        own = dtype_of_constant(value, array) if dtype is None else DType.of(dtype)
         if array.dtype.kind == "f" and not np.all(np.isfinite(array)):
-            raise GraphError(f"constant {_brief(array)} is not finite; pass such values as an input")
+            raise GraphError(f"constant {brief(array)} is not finite; pass such values as an input")
         return self.constant(Constant.of(array, own))
 
     def set_update(self, state: Handle, value: Handle) -> None:
@@ -152,9 +154,9 @@ class Graph:
     def _stored(self, op: str, name: str, shape: Any, dtype: Any, init: Any) -> Handle:
         full = self._full_name(name)
         try:
-            fixed = _fixed_shape(shape, init)
+            fixed = fixed_shape(shape, init)
             if init is not None and not callable(init):
-                _as_data(init)
+                as_data(init)
         except GraphcError as error:
             raise error.located(f"{op} {full!r}", self.here().place) from None
         handle = self._leaf(op, full, fixed, dtype)
@@ -178,9 +180,12 @@ class Graph:
         The only writer: infers the type at once, so that a misfit is raised on the user's own line.
         Raises ``GraphError`` for unknown ops and foreign operands, ``ShapeError`` and ``DTypeError`` for misfits.
         """
+        home = self.innermost(operands)
+        if home is not self:
+            return home.add(op, operands, **params)
         checks = Checks()
         try:
-            self._own(operands)
+            operands = self._own(operands)
             declared = registry.lookup(op)
             kind = declared.infer(checks, [o.type for o in operands], params)
             handle = self._append(op, tuple(o.id for o in operands), tuple(sorted(params.items())), kind)
@@ -223,10 +228,30 @@ class Graph:
             self._dag.add_edge(operand, at, key=position, operand=position)
         return at
 
-    def _own(self, operands: Iterable[Any]) -> None:
-        for operand in operands:
-            if getattr(operand, "graph", None) is not self:
-                raise GraphError(f"{operand!r} is not a node of graph {self.name!r}; build both in one graph")
+    def _own(self, operands: Iterable[Any]) -> list[Handle]:
+        return [self.brought(operand) for operand in operands]
+
+    def brought(self, operand: Any) -> Handle:
+        """``operand`` as a node of this graph: itself, or, in the step of a loop, what stands for it there."""
+        if getattr(operand, "graph", None) is self:
+            return operand
+        if self.around is not None and isinstance(operand, Handle):
+            return self.around.bring(operand)
+        raise GraphError(f"{operand!r} is not a node of graph {self.name!r}; build both in one graph")
+
+    def innermost(self, operands: Sequence[Handle]) -> Graph:
+        """This graph, or the step of a loop inside it to which one of ``operands`` belongs."""
+        graphs = (o.graph for o in operands if getattr(o, "graph", self) is not self)
+        return next((graph for graph in graphs if graph.is_inside(self)), self)
+
+    def is_inside(self, other: Graph) -> bool:
+        """Whether this is the step of a loop that is being declared in ``other``, at any depth."""
+        return self.around is not None and (self.around.graph is other or self.around.graph.is_inside(other))
+
+    @property
+    def outermost(self) -> Graph:
+        """The graph that holds parameters: this, or the one around all loops that are being declared."""
+        return self if self.around is None else self.around.graph.outermost
 
     def _where(self, op: str) -> str:
         return f"{self._context.layer} ({op})" if self._context.layer else op
@@ -349,43 +374,6 @@ def check_update(target: Handle, value: Handle) -> None:
         raise DTypeError(
             f"update is {value.dtype} and the value it replaces {target.dtype}; cast it with gc.cast"
         ).located(target.label, target.place)
-
-
-def _as_data(value: Any) -> Any:
-    """``value`` as an array of bools or real numbers; raises ``DTypeError`` for anything else."""
-    try:
-        array = np.asarray(value)
-    except (TypeError, ValueError):
-        array = np.asarray(None)
-    if array.dtype.kind not in "biuf":
-        given = (
-            f"an array of {array.dtype}" if isinstance(value, (np.ndarray, np.generic)) else repr(value)[:60]
-        )
-        raise DTypeError(f"{given} is no data; give a node, a real number or an array of them")
-    return array
-
-
-def _dtype_of_constant(value: Any, array: Any) -> DType:
-    if isinstance(value, (np.ndarray, np.generic)):
-        return DType.of(array.dtype)
-    return {"b": DType.BOOL, "i": DType.I64, "f": DType.F32}.get(array.dtype.kind) or DType.of(array.dtype)
-
-
-def _fixed_shape(declared: Any, init: Any) -> Shape:
-    """The shape of a parameter or state: ints, and those of ``init`` where that is an array."""
-    if declared is None and (init is None or callable(init)):
-        raise ShapeError("a shape is missing; give shape=")
-    shape = as_shape(np.shape(init) if declared is None else declared)
-    if not all(isinstance(d, int) for d in shape):
-        raise ShapeError(f"shape {shape_text(shape)} has a symbolic size; give ints")
-    given = np.shape(init) if isinstance(init, (np.ndarray, list, tuple)) else shape  # pyright: ignore[reportUnknownArgumentType]
-    if given != shape:
-        raise ShapeError(f"init has shape {given} and the declaration {shape_text(shape)}; make them equal")
-    return shape
-
-
-def _brief(array: Any) -> str:
-    return str(array) if array.size <= 6 else f"of shape {array.shape}"
 
 
 __all__ = ["LEAVES", "Graph", "Required", "check_update"]

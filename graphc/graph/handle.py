@@ -286,8 +286,9 @@ class Build:
 def graph_of(values: Sequence[Any], op: str = "") -> Graph:
     """The one graph that the handles among ``values`` belong to; raises ``GraphError`` for none or several."""
     graphs = {id(v.graph): v.graph for v in values if isinstance(v, Handle)}
-    if len(graphs) == 1:
-        return next(iter(graphs.values()))
+    for graph in graphs.values():  # the only one, or the step of a loop inside all others
+        if all(graph is other or graph.is_inside(other) for other in graphs.values()):
+            return graph
     if not graphs:
         raise GraphError("no operand is a node of a graph; start from g.input, g.param or g.const").located(
             op
@@ -305,7 +306,7 @@ def key_text(key: Any) -> str:
 def lift(graph: Graph, value: Any, like: DType | None = None) -> Handle:
     """``value`` as a node: a handle itself, a Python scalar as a weak constant, an array as a constant."""
     if isinstance(value, Handle):
-        return value
+        return graph.brought(value) if graph.around is not None else value
     if isinstance(value, (bool, int, float)):
         return _weak_constant(graph, value, weak(value, like))
     return graph.as_constant(value)

@@ -54,6 +54,27 @@ class Constant:
         return not self.dtype.is_float or bool(np.all(np.signbit(self.array) == np.signbit(value)))
 
 
+class Parameter:
+    """A parameter of a kind of its own: immutable, equal and hashed by the text that ``parse`` reads back."""
+
+    __slots__ = ()
+
+    @property
+    def literal(self) -> str:
+        """The text: a call of a maker that ``parse`` knows."""
+        raise NotImplementedError
+
+    def bound(self, sizes: Mapping[str, int]) -> Any:
+        """The parameter with symbolic sizes replaced by their values."""
+        raise NotImplementedError
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Parameter) and self.literal == other.literal
+
+    def __hash__(self) -> int:
+        return hash(self.literal)
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """Op, operand ids in order (one operand may stand twice), static parameters sorted by name, and the type."""
@@ -89,7 +110,7 @@ def _bits(value: Any) -> Hashable:
             return ("float", struct.pack("<d", value))
         case tuple():
             return ("tuple", *(_bits(v) for v in value))  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-        case int() | str() | Size() | Constant() | None | DType():
+        case int() | str() | Size() | Constant() | None | DType() | Parameter():
             return (type(value).__name__, value)
         case _:
             raise GraphError(

@@ -18,7 +18,7 @@ import numpy as np
 
 from graphc.errors import GraphcError, GraphError
 from graphc.graph.core import Graph
-from graphc.graph.node import LEAVES, Constant, Node
+from graphc.graph.node import LEAVES, Constant, Node, Parameter
 from graphc.size import Size, parse_size
 from graphc.types import DType, Type
 
@@ -53,6 +53,8 @@ def literal(value: Any) -> str:
             return f'dim("{value}")'
         case DType():
             return f'dtype("{value}")'
+        case Parameter():
+            return value.literal
         case Constant():
             flat = ", ".join(literal(v) for v in value.array.ravel().tolist())
             return f'constant(({flat}{"," if value.array.size == 1 else ""}), "{value.dtype}", {value.shape})'
@@ -160,8 +162,8 @@ def _value(tree: ast.expr) -> Any:
             return -value
         case ast.Tuple(items):
             return tuple(_value(i) for i in items)
-        case ast.Call(ast.Name(fn), args, []) if fn in _MAKERS:
-            return _MAKERS[fn](*(_value(a) for a in args))
+        case ast.Call(ast.Name(fn), args, []) if fn in MAKERS:
+            return MAKERS[fn](*(_value(a) for a in args))
         case _:
             raise GraphError(
                 f"{ast.unparse(tree)[:60]!r} is no parameter; write numbers, texts, tuples or {', '.join(_MAKERS)}(...)"
@@ -172,11 +174,12 @@ def _constant(flat: tuple[Any, ...], dtype: str, shape: tuple[int, ...]) -> Cons
     return Constant.of(np.array(flat, dtype=DType.of(dtype).numpy).reshape(shape), DType.of(dtype))
 
 
-_MAKERS: dict[str, Callable[..., Any]] = {
+# What calls of the text form make; a kind of parameter that is declared elsewhere enters its own.
+MAKERS: dict[str, Callable[..., Any]] = {
     "dim": parse_size,
     "dtype": DType.of,
     "float": float,
     "constant": _constant,
 }
 
-__all__ = ["Node", "literal", "parse", "print_graph", "print_node"]
+__all__ = ["MAKERS", "Node", "literal", "parse", "print_graph", "print_node"]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from graphc import registry
+from graphc.errors import CompileError
 from graphc.graph import Cone, Graph, Node
 from graphc.loops import (
     Axis,
@@ -152,6 +153,8 @@ class _Expansion:
         op = registry.lookup(node.op)
         if op.view:
             return self.add_view(at, node)
+        if op.loops is None:
+            raise CompileError(f"{node.op} is not compiled yet; use gc.interpret")
         types = [self.graph.nodes[i].type for i in node.operands]
         seen = [(self.number_of[i], t.shape) for i, t in zip(node.operands, types, strict=True)]
         for loop in op.loops(types, node.type, node.param):

@@ -2,13 +2,15 @@
 
 In the order of flow: ``symbolic`` (SymPy bodies), ``elementwise``, ``bodies`` and ``functions`` (what
 has one body), ``casting``, ``rules`` (what the others share); ``reduce``, ``extremum``, ``product``, ``softmax``,
-``contract``, ``layout``, ``slicing``, ``index``, ``counting`` (the families); ``statistics``,
-``einsum``, ``shaping``, ``gathering``, ``getitem`` (functions for users over them).
+``contract``, ``layout``, ``slicing``, ``index``, ``counting`` (the families); ``repeat``, ``scan_rules``, ``scan``
+(loops over bodies of them); ``statistics``, ``einsum``, ``shaping``, ``gathering``, ``getitem``, ``scanning``
+(functions for users over them).
 """
 
 from graphc.ops import functions, casting  # noqa: I001 - the order of flow
 from graphc.ops import reduce, extremum, product, softmax, contract, layout, slicing, index, counting
-from graphc.ops import statistics, einsum, shaping, gathering, getitem
+from graphc.ops import scan
+from graphc.ops import statistics, einsum, shaping, gathering, getitem, scanning
 
 __all__ = [
     "casting",
@@ -23,6 +25,8 @@ __all__ = [
     "layout",
     "product",
     "reduce",
+    "scan",
+    "scanning",
     "shaping",
     "slicing",
     "softmax",

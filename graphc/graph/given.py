@@ -1,0 +1,50 @@
+"""What users hand to a graph: data of constants, shapes and first values of parameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import DTypeError, ShapeError
+from graphc.types import DType, Shape, as_shape, shape_text
+
+
+def as_data(value: Any) -> Any:
+    """``value`` as an array of bools or real numbers; raises ``DTypeError`` for anything else."""
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError):
+        array = np.asarray(None)
+    if array.dtype.kind not in "biuf":
+        given = (
+            f"an array of {array.dtype}" if isinstance(value, (np.ndarray, np.generic)) else repr(value)[:60]
+        )
+        raise DTypeError(f"{given} is no data; give a node, a real number or an array of them")
+    return array
+
+
+def dtype_of_constant(value: Any, array: Any) -> DType:
+    if isinstance(value, (np.ndarray, np.generic)):
+        return DType.of(array.dtype)
+    return {"b": DType.BOOL, "i": DType.I64, "f": DType.F32}.get(array.dtype.kind) or DType.of(array.dtype)
+
+
+def fixed_shape(declared: Any, init: Any) -> Shape:
+    """The shape of a parameter or state: ints, and those of ``init`` where that is an array."""
+    if declared is None and (init is None or callable(init)):
+        raise ShapeError("a shape is missing; give shape=")
+    shape = as_shape(np.shape(init) if declared is None else declared)
+    if not all(isinstance(d, int) for d in shape):
+        raise ShapeError(f"shape {shape_text(shape)} has a symbolic size; give ints")
+    given = np.shape(init) if isinstance(init, (np.ndarray, list, tuple)) else shape  # pyright: ignore[reportUnknownArgumentType]
+    if given != shape:
+        raise ShapeError(f"init has shape {given} and the declaration {shape_text(shape)}; make them equal")
+    return shape
+
+
+def brief(array: Any) -> str:
+    return str(array) if array.size <= 6 else f"of shape {array.shape}"
+
+
+__all__ = ["as_data", "brief", "dtype_of_constant", "fixed_shape"]

@@ -1,0 +1,284 @@
+"""Loops: what ``scan`` means, what it derives, and how a step is declared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc as gc
+from graphc.graph import Body, Cone, Handle, body_of
+
+RNG = np.random.default_rng(0)
+
+
+def draw(*shape: int) -> np.ndarray:
+    return RNG.normal(size=shape)
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-x))
+
+
+def loops(graph: gc.Graph) -> list[Body]:
+    """The bodies in a graph, each once."""
+    return list(dict.fromkeys(filter(None, map(body_of, graph.nodes))))
+
+
+# ------------------------------------------------------------------------------------------ what it means
+
+
+def test_a_cumulative_sum() -> None:
+    g = gc.Graph()
+    x = g.input("x", ("T", 3), "float64")
+    last, sums = gc.scan(lambda s, x: (s + x, s + x), np.zeros(3), x)
+    for length in (0, 1, 5):
+        value = draw(length, 3)
+        found = gc.interpret([last, sums], x=value)
+        np.testing.assert_allclose(found[0], value.sum(0), atol=1e-12)
+        np.testing.assert_allclose(found[1], np.cumsum(value, 0), atol=1e-12)
+
+
+def test_fibonacci_has_a_length_instead_of_slices() -> None:
+    g = gc.Graph()
+    one = g.const(np.int64(1))
+    (_, last), ys = gc.scan(lambda c, _: ((c[1], c[0] + c[1]), c[0]), (one, one), length=10)
+    assert gc.interpret(ys).tolist() == [1, 1, 2, 3, 5, 8, 13, 21, 34, 55]
+    assert gc.interpret(last) == 144
+
+
+def test_backwards_every_y_stands_where_its_x_does() -> None:
+    g = gc.Graph()
+    x = g.input("x", ("T",), "float64")
+    last, before = gc.scan(lambda s, x: (s + x, s), np.zeros(()), x, reverse=True)
+    value = draw(4)
+    suffix = np.cumsum(value[::-1])[::-1]
+    np.testing.assert_allclose(gc.interpret(before, x=value), [*suffix[1:], 0], atol=1e-12)
+    np.testing.assert_allclose(gc.interpret(last, x=value), suffix[0])
+
+
+def test_carries_slices_and_results_may_be_trees() -> None:
+    g = gc.Graph()
+    a, b = g.input("a", ("T", 2), "float64"), g.input("b", ("T",), "float64")
+
+    def body(carry: Any, x: Any) -> Any:
+        low, high = carry["low"], carry["high"]
+        after = {"high": [gc.maximum(high[0], x[0])], "low": gc.minimum(low, x[0] * x[1])}
+        return after, (None, {"sum": x[0] + low})
+
+    init = {"low": g.const(np.zeros(2)), "high": [g.const(np.zeros(2))]}
+    last, (nothing, ys) = gc.scan(body, init, [a, b])
+    assert list(last) == ["high", "low"]
+    assert isinstance(last["high"], list)
+    assert nothing is None
+    va, vb = draw(5, 2), draw(5)
+    np.testing.assert_array_equal(gc.interpret(last["high"][0], a=va, b=vb), np.maximum(va.max(0), 0))
+    np.testing.assert_array_equal(
+        gc.interpret(last["low"], a=va, b=vb), np.minimum((va * vb[:, None]).min(0), 0)
+    )
+    assert ys["sum"].shape == (a.shape[0], 2)
+
+
+def test_without_carries_it_is_a_map() -> None:
+    g = gc.Graph()
+    x, w = g.input("x", ("T", 3), "float64"), g.input("w", (3,), "float64")
+    _, ys = gc.scan(lambda _, x: (None, gc.exp(x) * w), None, x)
+    assert not loops(g)
+    value = draw(4, 3)
+    np.testing.assert_allclose(gc.interpret(ys, x=value, w=np.arange(3.0)), np.exp(value) * np.arange(3))
+
+
+def test_loops_within_loops() -> None:
+    g = gc.Graph()
+    x, w = g.input("x", ("T", "S", 2), "float64"), g.input("w", (2,), "float64")
+
+    def outer(carry: Handle, rows: Handle) -> tuple[Handle, Handle]:
+        return gc.scan(lambda s, row: (gc.tanh(s + row * carry * w), s * carry), carry, rows)
+
+    last, ys = gc.scan(outer, np.ones(2), x)
+    value, weight = draw(3, 4, 2), draw(2)
+    carry, due = np.ones(2), np.zeros((3, 4, 2))
+    for t in range(3):
+        s = carry
+        for k in range(4):
+            due[t, k] = s * carry
+            s = np.tanh(s + value[t, k] * carry * weight)
+        carry = s
+    np.testing.assert_allclose(gc.interpret(ys, x=value, w=weight), due)
+    np.testing.assert_allclose(gc.interpret(last, x=value, w=weight), carry)
+    gc.check_gradients(gc.sum(ys * ys) + gc.sum(last), wrt=[x, w], x=value, w=weight)
+
+
+# ------------------------------------------------------------------------------------------------- cells
+
+
+def lstm(g: gc.Graph, units: int, reverse: bool = False) -> tuple[Handle, Handle, Handle]:
+    x = g.input("x", ("T", "N", 3), "float64")
+    shapes = {"w": (3, 4 * units), "u": (units, 4 * units), "b": (4 * units,)}
+    w, u, b = (g.input(name, shape, "float64") for name, shape in shapes.items())
+    zero = gc.zeros_like(x[0, :, :1] * np.zeros((1, units)))
+
+    def cell(carry: tuple[Handle, Handle], x: Handle) -> Any:
+        h, c = carry
+        z = x @ w + h @ u + b
+        i, f, n, o = (z[:, k * units : (k + 1) * units] for k in range(4))
+        c = gc.sigmoid(f) * c + gc.sigmoid(i) * gc.tanh(n)
+        h = gc.sigmoid(o) * gc.tanh(c)
+        return (h, c), h
+
+    (h, c), hs = gc.scan(cell, (zero, zero), x, reverse=reverse)
+    return hs, h, c
+
+
+def numpy_lstm(x: Any, w: Any, u: Any, b: Any, order: Any) -> tuple[Any, Any, Any]:
+    units = len(u)
+    h = c = np.zeros((x.shape[1], units))
+    hs = np.zeros((*x.shape[:2], units))
+    for t in order:
+        i, f, n, o = np.split(x[t] @ w + h @ u + b, 4, axis=1)
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(n)
+        hs[t] = h = sigmoid(o) * np.tanh(c)
+    return hs, h, c
+
+
+LSTM = {"x": draw(4, 2, 3), "w": draw(3, 20), "u": draw(5, 20), "b": draw(20)}
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_an_lstm_is_the_loop_in_numpy(reverse: bool) -> None:
+    outputs = lstm(gc.Graph(), 5, reverse)
+    due = numpy_lstm(**LSTM, order=range(4)[::-1] if reverse else range(4))
+    for found, right in zip(gc.interpret(list(outputs), **LSTM), due, strict=True):
+        np.testing.assert_allclose(found, right, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_gradients_of_an_lstm(reverse: bool) -> None:
+    hs, h, c = lstm(gc.Graph(), 5, reverse)
+    loss = gc.mean(hs * hs) + gc.sum(h * c)
+    gc.check_gradients(loss, wrt=[hs.graph[n] for n in LSTM], **LSTM)
+
+
+def gru(x: Handle, h0: Handle, w: Handle, u: Handle, v: Handle) -> tuple[Handle, Handle]:
+    units = h0.shape[1]
+
+    def cell(h: Handle, x: Handle) -> tuple[Handle, Handle]:
+        gates, n = x @ w, h @ u
+        z, r = (gc.sigmoid(gates[:, a:b] + n[:, a:b]) for a, b in ((0, units), (units, 2 * units)))
+        after = (1 - z) * gc.tanh(gates[:, 2 * units :] + (r * h) @ v) + z * h
+        return after, after
+
+    return gc.scan(cell, h0, x)
+
+
+def test_gradients_of_a_gru_to_second_order() -> None:
+    g = gc.Graph()
+    shapes = {"x": (3, 2, 2), "h0": (2, 2), "w": (2, 6), "u": (2, 4), "v": (2, 2)}
+    values = {name: draw(*shape) for name, shape in shapes.items()}
+    x, h0, w, u, v = (g.input(name, shape, "float64") for name, shape in shapes.items())
+    last, ys = gru(x, h0, w, u, v)
+    loss = gc.sum(gc.sin(ys)) + gc.sum(last * last)
+    gc.check_gradients(loss, wrt=[x, h0, w, u, v], **values)
+    slope = gc.grad(loss, [w, h0])
+    second = gc.sum(gc.square(slope[w])) + gc.sum(gc.sin(slope[h0]))
+    gc.check_gradients(second, wrt=[x, u, v], **values)
+
+
+# --------------------------------------------------------------------------------- fission, one loop for all
+
+
+def test_products_of_slices_are_one_product_before_the_loop() -> None:
+    g = gc.Graph()
+    lstm(g, 5)
+    (body,) = loops(g)
+    assert [node.op for node in body.graph.nodes].count("einsum") == 1
+    assert any(node.op == "einsum" and node.type.rank == 3 for node in g.nodes)
+
+
+def test_what_no_carry_depends_on_is_computed_after_the_loop() -> None:
+    g = gc.Graph()
+    x, v = g.input("x", ("T", 3), "float64"), g.input("v", (3, 7), "float64")
+    _, ys = gc.scan(lambda h, x: (gc.tanh(h + x), gc.softmax(h @ v)), np.zeros(3), x)
+    (body,) = loops(g)
+    assert {node.op for node in body.graph.nodes} == {"input", "add", "tanh"}
+    assert ys.node.op == "softmax"
+
+
+def test_a_gradient_is_one_loop_and_contractions_outside() -> None:
+    g = gc.Graph()
+    hs, h, c = lstm(g, 5)
+    gc.grad(gc.sum(hs) + gc.sum(h * c), [g[n] for n in ("w", "u", "b")])
+    forward, backward = loops(g)
+    assert [node.op for node in backward.graph.nodes].count("einsum") == 1
+    assert len(forward.carries) == len(backward.carries) == 2
+    nodes = [node for node in g.nodes if node.op == "scan"]
+    assert len({(node.operands, body_of(node)) for node in nodes}) == 2
+
+
+def test_a_gradient_by_a_table_is_added_up_in_the_loop() -> None:
+    """Adding one sparse gradient a step outside would need a whole table for every step."""
+    g = gc.Graph()
+    table = g.input("table", (6, 3), "float64")
+    ids = g.input("ids", ("T",), "int32")
+    ahead, _ = gc.scan(
+        lambda h, i: (gc.tanh(h + gc.take(table, i + 0 * gc.argmax(h), axis=0)), None), np.zeros(3), ids
+    )
+    gc.check_gradients(gc.sum(ahead * ahead), wrt=table, table=draw(6, 3), ids=np.array([1, 4, 1], "int32"))
+    gc.grad(gc.sum(ahead), table)
+    assert any("scatter_add" in (node.op for node in body.graph.nodes) for body in loops(g))
+
+
+def test_carries_that_stay_are_no_carries() -> None:
+    g = gc.Graph()
+    x, w = g.input("x", ("T", 3), "float64"), g.input("w", (3,), "float64")
+    (last, w_last), _ = gc.scan(lambda c, x: ((gc.sin(c[0] * c[1] + x), c[1]), None), (x[0] * 0, w), x)
+    (body,) = loops(g)
+    assert len(body.carries) == 1
+    assert w_last is w
+    assert last.shape == (3,)
+
+
+# --------------------------------------------------------------------------------------- higher derivatives
+
+
+def test_jvp_hvp_and_jacobians_go_through_loops() -> None:
+    g = gc.Graph()
+    x, w = g.input("x", (3, 2), "float64"), g.input("w", (2, 2), "float64")
+    _, ys = gc.scan(lambda h, x: ((h := gc.tanh(x + h @ w)), h), np.zeros(2), x)
+    vx, vw = draw(3, 2), draw(2, 2)
+    jacobian = gc.interpret(gc.jacobian(ys, w), x=vx, w=vw)
+    assert jacobian.shape == (3, 2, 2, 2)
+    for k in np.ndindex(2, 2):
+        tangent = np.zeros((2, 2))
+        tangent[k] = 1
+        np.testing.assert_allclose(gc.interpret(gc.jvp(ys, {w: tangent}), x=vx, w=vw), jacobian[(..., *k)])
+    loss = gc.sum(ys * ys)
+    hessian = gc.interpret(gc.hessian(loss, w), x=vx, w=vw)
+    np.testing.assert_allclose(hessian.reshape(4, 4), hessian.reshape(4, 4).T, atol=1e-12)
+    product = gc.interpret(gc.hvp(loss, w, np.ones((2, 2))), x=vx, w=vw)
+    np.testing.assert_allclose(product, hessian.sum((2, 3)), atol=1e-12)
+
+
+# --------------------------------------------------------------------------------------------- text, checks
+
+
+def test_a_graph_with_loops_reads_back_from_its_text() -> None:
+    g = gc.Graph()
+    hs, h, c = lstm(g, 5, reverse=True)
+    gc.grad(gc.sum(hs * hs) + gc.sum(h * c), g["w"])
+    gc.check(g)
+    gc.check(Cone(g, {"h": h.id}))
+    assert gc.parse(str(g)) == g
+
+
+def test_the_step_is_checked_with_the_graph() -> None:
+    g = gc.Graph()
+    x = g.input("x", ("T", "N"), "float64")
+    y = g.input("y", ("M",), "float64")
+    gc.scan(
+        lambda s, x: (gc.reshape(gc.reshape(x + s, (-1, 1)) * 1.0, x.shape), None),
+        gc.reshape(y, (x.shape[1],)),
+        x,
+    )
+    gc.check(g)
