@@ -133,7 +133,7 @@ def bind_parameter(value: Any, sizes: Mapping[str, int]) -> Any:
 def read_body(text: str) -> Body:
     """The body that ``text`` describes; raises ``GraphError`` for a text of another form."""
     if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise GraphError(f"a body is given as {text!r}; write its text form")
+        raise GraphError(f"a body is given as {text!r}; give its text form")
     *lines, last = text.splitlines() or [""]
     found = _NEXT.fullmatch(last)
     graph = parse("\n".join(lines), "body")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import struct
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -54,25 +55,17 @@ class Constant:
         return not self.dtype.is_float or bool(np.all(np.signbit(self.array) == np.signbit(value)))
 
 
-class Parameter:
-    """A parameter of a kind of its own: immutable, equal and hashed by the text that ``parse`` reads back."""
-
-    __slots__ = ()
+class Parameter(ABC):
+    """A parameter of a kind of its own: immutable, equal and hashed by its text form."""
 
     @property
+    @abstractmethod
     def literal(self) -> str:
-        """The text: a call of a maker that ``parse`` knows."""
-        raise NotImplementedError
+        """The text form: a call of a maker that ``parse`` knows."""
 
+    @abstractmethod
     def bound(self, sizes: Mapping[str, int]) -> Any:
         """The parameter with symbolic sizes replaced by their values."""
-        raise NotImplementedError
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Parameter) and self.literal == other.literal
-
-    def __hash__(self) -> int:
-        return hash(self.literal)
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,7 +166,7 @@ def _value(tree: ast.expr) -> Any:
             return MAKERS[fn](*(_value(a) for a in args))
         case _:
             raise GraphError(
-                f"{ast.unparse(tree)[:60]!r} is no parameter; write numbers, texts, tuples or {', '.join(_MAKERS)}(...)"
+                f"{ast.unparse(tree)[:60]!r} is no parameter; write numbers, texts, tuples or {', '.join(MAKERS)}(...)"
             )
 
 

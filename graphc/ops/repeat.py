@@ -14,7 +14,6 @@ from functools import cached_property
 from typing import Any
 
 from graphc import registry
-from graphc.errors import GraphError
 from graphc.graph import Body, Graph, Handle
 from graphc.graph.body import CARRY, EACH, FIXED
 from graphc.loops import FUNCTIONS, Call, Loop, walk
@@ -69,8 +68,7 @@ def _loops(node: Handle) -> tuple[Loop, ...] | None:
 def apply_batched(b: Any, node: Handle, operands: tuple[Handle, ...], flags: Sequence[bool]) -> Handle:
     """``node`` over ``operands`` along a leading axis of those that are flagged."""
     rule = registry.lookup(node.node.op).batch
-    if rule is None:
-        raise GraphError(f"{node.node.op} has no batching rule; use it outside loops")
+    assert rule is not None, "every op with operands has a batching rule"
     return rule(b, Application(operands, node, node.node.param), flags)
 
 

@@ -16,14 +16,15 @@ from error_rows import (
     graphs,
     layers,
     layouts,
+    loops,
     networks,
     programs,
     sizes,
 )
 
 FAMILIES = (
-    sizes, graphs, contractions, layouts, networks, formulas, checks, derivatives, programs, calls, layers, drawings,
-    commands,
+    sizes, graphs, contractions, layouts, loops, networks, formulas, checks, derivatives, programs, calls, layers,
+    drawings, commands,
 )  # fmt: skip
 ROWS = [row for family in FAMILIES for row in family.ROWS]
 

@@ -272,7 +272,7 @@ ROWS = [
     (
         GraphError,
         lambda: gc.parse(FORM + '%1: f32[] = sum(%0, axes=open("f"))'),
-        "line 2: \"open('f')\" is no parameter; write numbers, texts, tuples or dim, dtype, float, constant(...)",
+        "line 2: \"open('f')\" is no parameter; write numbers, texts, tuples or dim, dtype, float, constant, body(...)",
     ),
     (
         GraphError,
