@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -22,20 +23,20 @@ print(json.dumps({"import": seconds, **measure(sys.argv[1])}))
 
 def measure(name: str) -> dict[str, Any]:
     """Measure workload ``name`` here and now; only a process that has done nothing else gives starting times."""
-    imported = perf_counter()
-    workload = WORKLOADS[name]
-    compile_step = workload.declare()
+    family = WORKLOADS[name].family
+    params, inputs = family.arrays()
+    drawn = perf_counter()
+    compile_step = family.declare(params, inputs)
     declared = perf_counter()
     step = compile_step()
-    inputs = workload.inputs()
     compiled = perf_counter()
     step(**inputs)
     called = perf_counter()
     times = step_times(step, inputs)
     return {
-        "declare": declared - imported, "compile": compiled - declared, "first call": called - compiled,
-        "after import": called - imported, "functions compiled": step.compiled, "step": median(times),
-        "fastest step": min(times), "compiled by a new batch size": compiled_by_new_batch(workload, step),
+        "declare": declared - drawn, "compile": compiled - declared, "first call": called - compiled,
+        "after import": called - drawn, "functions compiled": step.compiled, "step": median(times),
+        "fastest step": min(times), "compiled by a new batch size": compiled_by_new_batch(family, step),
     }  # fmt: skip
 
 
@@ -50,10 +51,10 @@ def step_times(step: Any, inputs: Any, seconds: float = 0.5) -> list[float]:
     return times
 
 
-def compiled_by_new_batch(workload: Any, step: Any) -> int:
+def compiled_by_new_batch(family: Any, step: Any) -> int:
     """Functions compiled when the step meets a batch size for the first time."""
     from graphc.runtime import jit
 
     before = jit.counters()
-    step(**workload.inputs(workload.batch + 5))
+    step(**replace(family, batch=family.batch + 5).arrays()[1])
     return jit.counters() - before

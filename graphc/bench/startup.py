@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from graphc.bench.families import Perceptrons
 from graphc.bench.process import SCRIPT
 from graphc.bench.workloads import WORKLOADS
 from graphc.disk import VARIABLE
@@ -39,7 +40,10 @@ class Startup:
 HEADINGS = ("workload", "import", "cold start", "warm start", "step", "compiled by a new batch size")
 
 
-def measure(names: Sequence[str] = tuple(WORKLOADS), repeats: int = 5) -> Iterator[Startup]:
+NAMES = tuple(name for name, w in WORKLOADS.items() if isinstance(w.family, Perceptrons) and not w.other)
+
+
+def measure(names: Sequence[str] = NAMES, repeats: int = 5) -> Iterator[Startup]:
     """Measure workloads one by one. Cold and warm processes take turns, so that both meet the same machine."""
     for name in names:
         cold: list[dict[str, Any]] = []

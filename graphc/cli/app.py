@@ -74,14 +74,32 @@ def cache(
 
 @app.command()
 def bench(
-    repeats: Annotated[int, typer.Option(min=1, help="Fresh processes for each figure.")] = 5,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="Workloads whose name or family holds this text; may be repeated."),
+    ] = None,
+    peers: Annotated[str | None, typer.Option(help="Peers, separated by commas; default: all.")] = None,
+    python: Annotated[Path | None, typer.Option(help="Python in which the peers are installed.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Few short rounds, no first calls.")] = False,
+    startup: Annotated[
+        bool, typer.Option("--startup", help="Starting times of small networks only.")
+    ] = False,
+    repeats: Annotated[int, typer.Option(min=1, help="Fresh processes for each starting time.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Measure import, cold and warm start and the training step of small networks, in fresh processes."""
-    from graphc.cli.bench import run
+    """Measure training steps beside those of other systems, each in a process of its own."""
+    from graphc.cli import bench as benchmarks
 
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 160
     try:
-        run(Console(highlight=False), repeats, as_json=as_json)
+        if startup:
+            benchmarks.run_startup(console, repeats, as_json=as_json)
+            return
+        workloads = benchmarks.chosen_workloads(only or [])
+        options = benchmarks.options(peers, python, quick=quick)
+        benchmarks.run(console, workloads, options, as_json=as_json)
     except GraphcError as error:
         raise _failure(str(error)) from None
 

@@ -79,8 +79,18 @@ ROWS = [
     ),
     (
         EndedError,
-        lambda: measured(lambda: command("bench")),
-        "graphc: measuring 'small MLP 64-128-10' failed; see what its process wrote:\nno memory",
+        lambda: measured(lambda: command("bench", "--startup")),
+        "graphc: measuring 'MLP 64-128-10, batch 32' failed; see what its process wrote:\nno memory",
+    ),
+    (
+        EndedError,
+        lambda: command("bench", "--only", "perceptron", "--only", "x", "--peers", "torch,tensorflow"),
+        "graphc: there is no peer 'tensorflow'; give some of NumPy, torch, …",
+    ),
+    (
+        EndedError,
+        lambda: command("bench", "--only", "boosted trees"),
+        "graphc: no workload is called like boosted trees; give a family of Perceptrons, …",
     ),
     (
         ExpressionError,
