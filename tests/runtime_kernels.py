@@ -43,6 +43,7 @@ def steps(records: Sequence[tuple[int, int, int, Block]]) -> np.ndarray:
     table = raw[start : start + line * len(records)].view(np.int64).reshape(-1, launch.STEP_WORDS)
     for row, (kernel, tiles, rows, block) in zip(table, records, strict=True):
         row[[launch.KERNEL, launch.TILES, launch.ROWS, launch.ARGS]] = kernel, tiles, rows, block.address
+        row[launch.GROUP] = 1
     return table
 
 

@@ -21,6 +21,8 @@ Array = np.ndarray[Any, Any]
 # Nanoseconds of work below which a step is not cut further: an order above what meeting at a step costs.
 TILE_NS = 4000.0
 MOST_TILES = 64
+# What the rows of one call of a kernel with a product may amount to, so that what follows it finds them in the cache.
+CALL_BYTES = 1 << 19
 PRODUCT_FLOPS_PER_NS, OTHER_FLOPS_PER_NS, BYTES_PER_NS = 150.0, 12.0, 24.0
 
 
@@ -37,6 +39,13 @@ def tile_count(step: Step, rows: int, product_flops: int, other_flops: int, move
         return 0
     work = max(product_flops / PRODUCT_FLOPS_PER_NS + other_flops / OTHER_FLOPS_PER_NS, moved / BYTES_PER_NS)
     return max(1, min(MOST_TILES, rows // step.block, int(work / TILE_NS)))
+
+
+def group_size(step: Step, tiles: int, written: int) -> int:
+    """How many tiles one call takes: as many as there are, or with products, as the cache holds."""
+    if not step.multiplies:
+        return max(1, tiles)
+    return max(1, CALL_BYTES * tiles // max(1, written))
 
 
 @dataclass(slots=True)
@@ -73,6 +82,7 @@ class Tables:
         costs: list[Dim] = [d for s in module.steps for d in (s.rows, s.product_flops, s.other_flops)]
         self.costs = compile_dims(costs)
         self.moved = compile_dims([s.bytes for s in module.steps])
+        self.written = compile_dims([s.written for s in module.steps])
         self.sizes = compile_dims([s.size for s in storages])
         arguments = (a for s in module.steps for a in s.arguments)
         self.arguments = compile_dims([a for a in arguments if not isinstance(a, Buffer)])
@@ -85,6 +95,9 @@ class Tables:
         offsets = np.array([plan.offsets[int(k)] for k in temporaries], np.int64)
         arguments, starts = self.argument_block(slots, env)
         steps = self.step_table(tiles, rows, starts)
+        steps[: len(tiles), launch.GROUP] = [
+            group_size(*each) for each in zip(self.module.steps, tiles, self.written(env), strict=True)
+        ]
         return Bound(slots, arguments, steps, plan, temporaries, offsets, tuple(tiles))
 
     def cut(self, env: dict[str, int]) -> tuple[dict[str, int], list[int], list[int]]:
@@ -124,4 +137,5 @@ class Tables:
         for k, (address, start) in enumerate(zip(self.addresses, starts, strict=True)):
             table[k, launch.KERNEL], table[k, launch.ARGS] = address, start
             table[k, launch.TILES], table[k, launch.ROWS] = tiles[k], rows[k]
+            table[k, launch.SHARES] = int(self.module.steps[k].multiplies)
         return table

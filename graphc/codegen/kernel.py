@@ -48,27 +48,47 @@ class _KernelWriter:
     # ----------------------------------------------------------------------------------------- row loops
 
     def row_segment(self, segment: Rows) -> None:
+        if any(n.partial for n in segment.nests):
+            self.tiles_of_rows(segment)
+            return
+        if any(self.kernel.place[n.number] == "scratch" for n in segment.nests):
+            self.name_once("tile", self.tile_at("lo"))
+        self.rows_between("lo", "hi", segment, {})
+
+    def tiles_of_rows(self, segment: Rows) -> None:
+        """Tile by tile, since partial results belong to a tile however many of them one call takes."""
         partials = [n for n in segment.nests if n.partial]
-        if partials or any(self.kernel.place[n.number] == "scratch" for n in segment.nests):
-            self.tile_index()
-        totals = {n.number: self.start_partial(n) for n in partials}
+        self.name_once("tile_end", self.tile_at("hi"))
+        with self.frame.block(f"for tile in range({self.tile_at('lo')}, tile_end):"):
+            rows, count = self.size(product(self.kernel.group.rows)), self.tile_count()
+            first, end = (f"quotient({tile} * {rows}, {count})" for tile in ("tile", "(tile + 1)"))
+            totals = {n.number: self.start_partial(n) for n in partials}
+            self.rows_between(first, end, segment, totals)
+            for nest in partials:
+                if totals[nest.number]:
+                    self.put(f"{self.frame.buffer(nest.number)}[tile] = {totals[nest.number]}")
+
+    def rows_between(self, first: str, end: str, segment: Rows, totals: Mapping[int, str]) -> None:
         if self.collapse.is_flat(segment):
-            self.flat_loop(segment.inners[0])
+            self.flat_loop(segment.inners[0], first, end)
         elif self.rows:
-            with self.frame.block("for i in range(lo, hi):"):
+            with self.frame.block(f"for i in range({first}, {end}):"):
                 self.inner_loops(segment, totals)
         else:
             self.inner_loops(segment, totals)
-        for nest in partials:
-            if totals[nest.number]:
-                self.put(f"{self.frame.buffer(nest.number)}[tile] = {totals[nest.number]}")
 
-    def tile_index(self) -> None:
-        if "tile" not in self.frame.names:
-            self.frame.names["tile"] += 1
-            count = self.size(symbol(self.kernel.group.tiles[0]))
-            rows = self.size(product(self.kernel.group.rows))
-            self.put(f"tile = quotient(lo * {count} + {rows} - 1, {rows})")
+    def name_once(self, name: str, value: str) -> None:
+        if name not in self.frame.names:
+            self.frame.names[name] += 1
+            self.put(f"{name} = {value}")
+
+    def tile_count(self) -> str:
+        return self.size(symbol(self.kernel.group.tiles[0]))
+
+    def tile_at(self, row: str) -> str:
+        """The tile that begins at ``row``: the inverse of how tiles are cut."""
+        rows = self.size(product(self.kernel.group.rows))
+        return f"quotient({row} * {self.tile_count()} + {rows} - 1, {rows})"
 
     def start_partial(self, nest: Nest) -> str:
         """A register for a partial scalar, or the tile's row of partial results set to the identity element."""
@@ -78,10 +98,10 @@ class _KernelWriter:
         self.fill(nest, [f"tile * {self.size(count)}"], count)
         return ""
 
-    def flat_loop(self, inner: Inner) -> None:
+    def flat_loop(self, inner: Inner, first: str, end: str) -> None:
         self.access.loops, self.access.elements, self.access.flat = (), {}, True
         count = self.size(product(inner.sizes))
-        with self.frame.block(f"for i in range(lo * {count}, hi * {count}):"):
+        with self.frame.block(f"for i in range({first} * {count}, {end} * {count}):"):
             self.statements.write(inner, {})
         self.access.flat = False
 

@@ -33,6 +33,12 @@ class Step:
     other_flops: Dim
     bytes: Dim
     block: int  # rows that a tile should have at least
+    written: Dim  # bytes of the values that the kernel makes
+
+    @property
+    def multiplies(self) -> bool:
+        """Whether the kernel has a matrix product."""
+        return self.product_flops != 0
 
 
 @dataclass(slots=True)
@@ -142,7 +148,14 @@ def _step(schedule: Schedule, kernel: Kernel, emitted: EmittedKernel, text: Kern
         other_flops=sum((n.loop.cost() for n in kernel.nests if n.product is None), 0),
         bytes=sum(moved, 0),
         block=_least_rows(kernel),
+        written=sum((_bytes(schedule.storages[s]) for s in _made(schedule, kernel)), 0),
     )
+
+
+def _made(schedule: Schedule, kernel: Kernel) -> Iterator[int]:
+    """The storages of values that ``kernel`` puts into memory."""
+    places = (n.number for n in kernel.nests if kernel.place[n.number] == "memory")
+    yield from dict.fromkeys(schedule.storage_of[number] for number in places)
 
 
 def _least_rows(kernel: Kernel) -> int:

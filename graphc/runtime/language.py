@@ -114,7 +114,7 @@ from graphc.runtime.steps import (
     finish,
     most_chunks,
     parallel_for,
-    run_tile,
+    run_tiles,
     tiles,
     wait,
 )
@@ -177,7 +177,7 @@ __all__ = [
     "remainder",
     "rint_f32",
     "rint_f64",
-    "run_tile",
+    "run_tiles",
     "scalar_f32",
     "scalar_f64",
     "select",

@@ -2,7 +2,8 @@
 
 A step is a kernel over `rows` rows, cut into `tiles` tiles; tile t covers the rows from `t * rows //
 tiles` up to `(t + 1) * rows // tiles`. The cut belongs to the program, never to the machine, so every
-number of threads computes the same bytes.
+number of threads computes the same bytes. A kernel is called with the rows of up to `group` neighbouring
+tiles: matrix products are the faster, the more rows they have.
 
 One parallel region a call, not one a step: opening a region costs a microsecond or more, meeting at a
 step 0.1 us. Within it each member claims tiles with an atomic bit, first those that it had last time
@@ -19,6 +20,8 @@ STEP_WORDS = 8
 KERNEL, TILES, ROWS, ARGS = range(4)
 #: Kept by the runtime during a call: one bit for each claimed chunk, and the number of finished chunks.
 CLAIMED, FINISHED = 4, 5
+#: Tiles that one call of the kernel takes at most, and chunks for each member (0: as many as there are bits).
+GROUP, SHARES = 6, 7
 #: Tiles are claimed in at most this many chunks, the bits of a word.
 MOST_CHUNKS = 64
 
@@ -37,19 +40,18 @@ def run(steps, count, threads):
     threads = minimum_i64(threads, most_chunks(steps, count))
     if threads <= 1:
         for s in range(count):
-            for t in range(tiles(steps, s)):
-                run_tile(steps, s, t)
+            run_tiles(steps, s, 0, tiles(steps, s))
     else:
         clear(steps, count)
         for member in prange(threads):
             for s in range(count):
-                parts = chunks(steps, s)
+                parts = chunks(steps, s, threads)
                 first = quotient(member * parts, threads)
                 for i in range(parts):
                     chunk = remainder(first + i, parts)
                     if claim(steps, s, chunk):
-                        for t in range(chunk_start(steps, s, chunk), chunk_start(steps, s, chunk + 1)):
-                            run_tile(steps, s, t)
+                        tile = chunk_start(steps, s, chunk, parts)
+                        run_tiles(steps, s, tile, chunk_start(steps, s, chunk + 1, parts))
                         finish(steps, s)
                 wait(steps, s, parts)
 """

@@ -10,6 +10,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 
 from graphc.runtime import launch
+from graphc.runtime.gemm_vectors import counted_loop
 from graphc.runtime.intrinsics import WORD, call_symbol, define
 from graphc.runtime.outline import MEMBER
 
@@ -28,29 +29,53 @@ def _read(position: int, builder: ir.IRBuilder, steps: ir.Value, s: ir.Value) ->
     return builder.load(_cell(builder, steps, s, position), align=8)
 
 
-def _chunks(builder: ir.IRBuilder, steps: ir.Value, s: ir.Value) -> ir.Value:
-    count, most = _read(launch.TILES, builder, steps, s), WORD(launch.MOST_CHUNKS)
-    return builder.select(builder.icmp_signed("<", count, most), count, most)
+def _chunks(builder: ir.IRBuilder, steps: ir.Value, s: ir.Value, threads: ir.Value) -> ir.Value:
+    """In how many parts the tiles of a step are claimed."""
+    shares = _read(launch.SHARES, builder, steps, s)
+    wanted = builder.select(
+        builder.icmp_signed("==", shares, WORD(0)), WORD(launch.MOST_CHUNKS), builder.mul(shares, threads)
+    )
+    return _least(builder, _most_parts(builder, steps, s), wanted)
 
 
-def _chunk_start(builder: ir.IRBuilder, steps: ir.Value, s: ir.Value, chunk: ir.Value) -> ir.Value:
-    count = _read(launch.TILES, builder, steps, s)
-    return builder.udiv(builder.mul(chunk, count), _chunks(builder, steps, s))
+def _most_parts(builder: ir.IRBuilder, steps: ir.Value, s: ir.Value) -> ir.Value:
+    return _least(builder, _read(launch.TILES, builder, steps, s), WORD(launch.MOST_CHUNKS))
 
 
-def _run_tile(builder: ir.IRBuilder, steps: ir.Value, s: ir.Value, t: ir.Value) -> None:
-    count, rows = (_read(position, builder, steps, s) for position in (launch.TILES, launch.ROWS))
-    low, high = (builder.udiv(builder.mul(each, rows), count) for each in (t, builder.add(t, WORD(1))))
+def _least(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
+    return builder.select(builder.icmp_signed("<", a, b), a, b)
+
+
+def _chunk_start(
+    builder: ir.IRBuilder, steps: ir.Value, s: ir.Value, chunk: ir.Value, parts: ir.Value
+) -> ir.Value:
+    return builder.udiv(builder.mul(chunk, _read(launch.TILES, builder, steps, s)), parts)
+
+
+def _run_tiles(builder: ir.IRBuilder, steps: ir.Value, s: ir.Value, first: ir.Value, end: ir.Value) -> None:
+    """Call the kernel for tiles `first` up to `end`, a group at a time."""
+    count, rows, group = (
+        _read(position, builder, steps, s) for position in (launch.TILES, launch.ROWS, launch.GROUP)
+    )
     signature = ir.FunctionType(ir.VoidType(), [WORD] * 3).as_pointer()
     kernel = builder.inttoptr(_read(launch.KERNEL, builder, steps, s), signature)
-    builder.call(kernel, [low, high, _read(launch.ARGS, builder, steps, s)])
+    arguments = _read(launch.ARGS, builder, steps, s)
+
+    def call(_, tile):
+        after = _least(builder, builder.add(tile, group), end)
+        low, high = (builder.udiv(builder.mul(each, rows), count) for each in (tile, after))
+        builder.call(kernel, [low, high, arguments])
+        return [after]
+
+    calls = builder.udiv(builder.add(builder.sub(end, first), builder.sub(group, WORD(1))), group)
+    counted_loop(builder, calls, [first], call)
 
 
 def _most_chunks(builder: ir.IRBuilder, steps: ir.Value, count: ir.Value) -> ir.Value:
     """The largest number of members that one of the steps can use."""
     most = cgutils.alloca_once_value(builder, WORD(0))
     with cgutils.for_range(builder, count) as loop:
-        parts, known = _chunks(builder, steps, loop.index), builder.load(most)
+        parts, known = _most_parts(builder, steps, loop.index), builder.load(most)
         builder.store(builder.select(builder.icmp_signed(">", parts, known), parts, known), most)
     return builder.load(most)
 
@@ -171,9 +196,9 @@ def _store(builder: ir.IRBuilder, address: ir.Value, value: ir.Value) -> None:
 
 _step = (_int64, _int64)
 tiles = define("tiles", _int64, _step, partial(_read, launch.TILES))
-chunks = define("chunks", _int64, _step, _chunks)
-chunk_start = define("chunk_start", _int64, (*_step, _int64), _chunk_start)
-run_tile = define("run_tile", types.void, (*_step, _int64), _run_tile)
+chunks = define("chunks", _int64, (*_step, _int64), _chunks)
+chunk_start = define("chunk_start", _int64, (*_step, _int64, _int64), _chunk_start)
+run_tiles = define("run_tiles", types.void, (*_step, _int64, _int64), _run_tiles)
 most_chunks = define("most_chunks", _int64, _step, _most_chunks)
 clear = define("clear", types.void, _step, _clear)
 parallel_for = define("parallel_for", types.void, (_int64,) * 4, _parallel_for)
