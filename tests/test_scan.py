@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from program_cases import hold
 
 import graphc as gc
 from graphc.graph import Body, Cone, Handle, body_of
@@ -282,3 +283,129 @@ def test_the_step_is_checked_with_the_graph() -> None:
         x,
     )
     gc.check(g)
+
+
+# ----------------------------------------------------------------------------------------------- compiled
+
+
+def both(outputs: dict[str, Handle], *calls: dict[str, Any]) -> gc.Program:
+    """Compile ``outputs`` and hold the program to the interpreter."""
+    program = gc.compile(outputs)
+    for values in calls:
+        hold(program, outputs, values, slack=10)
+    return program
+
+
+def with_gradients(loss: Handle, *wrt: Handle) -> dict[str, Handle]:
+    return {"loss": loss} | {f"by {k.label}": v for k, v in gc.grad(loss, list(wrt)).items()}
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_compiled_lstm_and_its_gradients(reverse: bool) -> None:
+    hs, h, c = lstm(gc.Graph(), 5, reverse)
+    g = hs.graph
+    outputs = with_gradients(gc.sum(hs * hs) + gc.sum(h * c), *(g[name] for name in LSTM))
+    calls = [LSTM | {"x": draw(t, n, 3)} for t, n in [(4, 2), (1, 1), (0, 2), (3, 0), (9, 40)]]
+    program = both(outputs | {"hs": hs, "h": h, "c": c}, *calls)
+    steps = [step for step in program._module.steps if step.loops]
+    assert len(steps) == 2, "one kernel a step, forwards and backwards"
+
+
+def test_many_small_loops_compiled() -> None:
+    g = gc.Graph()
+    x, w = g.input("x", ("T", "N", 2), "float64"), g.input("w", (2, 2), "float64")
+    zero = gc.zeros_like(x[0])
+    cells: dict[str, Any] = {
+        "sum": lambda s, x: (s + x, s),
+        "swap": lambda c, x: ((c[1], c[0] + x), c[0] * c[1]),
+        "shift": lambda s, x: (x, s),
+        "rnn": lambda h, x: ((h := gc.tanh(x @ w + h @ w.T)), h),
+        "softmax": lambda h, x: (gc.softmax(h * x) + x, gc.max(h, axis=1)),
+        "norm": lambda h, x: (h - gc.mean(h, axis=0) + x, gc.sum(h, axis=0) * gc.sum(w)),
+        "fixed": lambda h, x: (gc.where(x > 0, h, w[0] * h), gc.exp(w) @ h[0]),
+        "unused": lambda c, x: ((c[0] + 1, c[1] * x), None),
+        "constant": lambda h, x: (gc.ones_like(h), h * x),
+        "column": lambda h, x: (h[:, ::-1] + x[:1], gc.reshape(h, (-1,))[:1]),
+    }
+    outputs: dict[str, Handle] = {}
+    for name, cell in cells.items():
+        init = (zero, zero + 1) if name in ("swap", "unused") else zero
+        for reverse in (False, True):
+            last, ys = gc.scan(cell, init, x, reverse=reverse)
+            outputs[f"{name} {reverse}"] = last[0] if isinstance(last, tuple) else last
+            outputs |= {f"{name} {reverse} ys": ys} if ys is not None else {}
+    values = [{"x": draw(t, n, 2), "w": draw(2, 2)} for t, n in [(3, 2), (1, 1), (0, 1), (6, 33)]]
+    both(outputs, *values)
+    loss = gc.sum(gc.stack([gc.sum(gc.sin(y)) for y in outputs.values()]))
+    both(with_gradients(loss, x, w), *values[:2])
+
+
+def test_loops_within_loops_compiled() -> None:
+    g = gc.Graph()
+    x, w = g.input("x", ("T", "S", 2), "float64"), g.input("w", (2, 2), "float64")
+
+    def outer(carry: Handle, rows: Handle) -> tuple[Handle, Any]:
+        first = gc.sin(carry) @ w
+        last, ys = gc.scan(lambda s, row: (gc.tanh(s @ w + row * carry), s * carry), first, rows)
+        return last + first, (ys, gc.sum(ys, axis=0))
+
+    last, (ys, sums) = gc.scan(outer, np.ones(2), x, reverse=True)
+    calls = [{"x": draw(t, s, 2), "w": draw(2, 2)} for t, s in [(3, 4), (1, 2), (2, 1), (0, 3), (3, 0)]]
+    program = both({"last": last, "ys": ys, "sums": sums}, *calls)
+    assert max(len(step.loops) for step in program._module.steps) == 2
+    both(with_gradients(gc.sum(ys * ys) + gc.sum(sums) + gc.sum(last), x, w), *calls)
+
+
+def test_scanned_operands_that_are_moved_data() -> None:
+    g = gc.Graph()
+    x, w = g.input("x", ("N", "T", 3), "float64"), g.input("w", (3, 3), "float64")
+    ids = g.input("ids", ("T",), "int32")
+    seq = gc.transpose(x, (1, 0, 2))
+    spread = gc.broadcast_to(w[0], seq.shape)
+    last, ys = gc.scan(
+        lambda h, x: ((h := gc.tanh(h * x[0] + x[1] + x[2])), h @ w),
+        gc.zeros_like(seq[0]),
+        (seq, spread, seq[::-1]),
+    )
+    picked, _ = gc.scan(lambda h, i: (h @ w + gc.take(w, i, axis=0), None), w[0], ids)
+    outputs = {"last": last, "ys": ys, "picked": picked} | with_gradients(
+        gc.sum(ys * ys) + gc.sum(picked), x, w
+    )
+    calls = [
+        {"x": draw(n, t, 3), "w": draw(3, 3), "ids": RNG.integers(0, 3, t).astype("int32")}
+        for n, t in [(2, 4), (1, 1)]
+    ]
+    both(outputs, *calls)
+
+
+def test_carries_of_which_only_the_last_is_wanted_take_no_memory_for_each_step() -> None:
+    g = gc.Graph()
+    x = g.input("x", ("T", 100))
+    last, _ = gc.scan(lambda h, x: (gc.sin(h + x), None), gc.zeros_like(x[0]), x)
+    program = gc.compile({"last": last})
+    assert program.plan.at(T=1000).peak < 100 * 4 * 8
+    hold(program, {"last": last}, {"x": draw(7, 100).astype("float32")})
+
+
+def test_the_number_of_steps_multiplies_the_cost() -> None:
+    g = gc.Graph()
+    x, w = g.input("x", ("T", 8)), g.input("w", (8, 8))
+    last, _ = gc.scan(lambda h, x: (h @ w + x, None), gc.zeros_like(x[0]), x)
+    cost = gc.compile({"last": last}).cost
+    assert cost.at(T=10)["flops"] >= 10 * 2 * 8 * 8
+
+
+def test_a_training_step_updates_weights_that_loops_read() -> None:
+    g = gc.Graph()
+    x = g.input("x", ("T", "N", 3), "float64")
+    w = g.param("w", (3, 3), "float64", init=draw(3, 3))
+    _, ys = gc.scan(lambda h, x: ((h := gc.tanh(x + h @ w)), h), gc.zeros_like(x[0]), x)
+    loss = gc.mean(ys * ys)
+    slope = gc.grad(loss, w)
+    step = gc.compile({"loss": loss}, updates={w: w - 0.1 * slope})
+    values, weights = draw(5, 4, 3), np.array(step.params["w"])
+    for _ in range(3):
+        found = gc.interpret([loss, slope], params={"w": weights}, x=values)
+        np.testing.assert_allclose(step(x=values)["loss"], found[0])
+        weights = weights - 0.1 * found[1]
+        np.testing.assert_allclose(step.params["w"], weights)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from graphc.codegen.frame import Buffer
+from graphc.codegen.frame import Argument, Buffer
 from graphc.codegen.module import Module, Step
+from graphc.codegen.runs import Runs, run_order
 from graphc.lower.memory import ALIGNMENT, Lifetime, MemoryPlan, plan_memory
 from graphc.lower.schedule import Storage
 from graphc.runtime import launch
@@ -59,6 +60,7 @@ class Bound:
     temporaries: Array
     offsets: Array
     tiles: tuple[int, ...]
+    count: int  # of steps, those of loops as often as they run
     arena: int = 0
 
     @property
@@ -84,8 +86,13 @@ class Tables:
         self.moved = compile_dims([s.bytes for s in module.steps])
         self.written = compile_dims([s.written for s in module.steps])
         self.sizes = compile_dims([s.size for s in storages])
-        arguments = (a for s in module.steps for a in s.arguments)
-        self.arguments = compile_dims([a for a in arguments if not isinstance(a, Buffer)])
+        self.arguments = {
+            loops: compile_dims(
+                [d for s in module.steps if s.loops == loops for a in s.arguments for d in _dims(a)]
+            )
+            for loops in dict.fromkeys(s.loops for s in module.steps)
+        }
+        self.lengths = compile_dims([r.length for s in module.steps for r in s.loops])
 
     def bind(self, sizes: Mapping[str, int]) -> Bound:
         env, tiles, rows = self.cut(dict(sizes))
@@ -93,12 +100,12 @@ class Tables:
         slots = np.frombuffer(aligned(8 * max(1, len(self.storages))), np.int64)
         temporaries = np.array(sorted(plan.offsets), np.int64)
         offsets = np.array([plan.offsets[int(k)] for k in temporaries], np.int64)
-        arguments, starts = self.argument_block(slots, env)
-        steps = self.step_table(tiles, rows, starts)
-        steps[: len(tiles), launch.GROUP] = [
-            group_size(*each) for each in zip(self.module.steps, tiles, self.written(env), strict=True)
-        ]
-        return Bound(slots, arguments, steps, plan, temporaries, offsets, tuple(tiles))
+        runs = self.runs(env)
+        arguments, starts = self.argument_block(slots, env, runs)
+        groups = [group_size(*each) for each in zip(self.module.steps, tiles, self.written(env), strict=True)]
+        steps = self.step_table(tiles, rows, groups, starts, run_order(self.module.steps, runs))
+        count = sum(len(each) for each in starts)
+        return Bound(slots, arguments, steps, plan, temporaries, offsets, tuple(tiles), count)
 
     def cut(self, env: dict[str, int]) -> tuple[dict[str, int], list[int], list[int]]:
         """The sizes with the tile count of each step, whose partial results later steps combine."""
@@ -118,24 +125,63 @@ class Tables:
             if s.kind == "temporary"
         ]
 
-    def argument_block(self, slots: Array, env: Mapping[str, int]) -> tuple[Array, list[int]]:
-        """All argument blocks behind each other, and where each step's begins."""
-        values, base = iter(self.arguments(env)), slots.ctypes.data
-        flat: list[int] = []
-        starts: list[int] = []
-        for step in self.module.steps:
-            starts.append(len(flat))
-            flat.extend(
-                base + 8 * a.storage if isinstance(a, Buffer) else next(values) for a in step.arguments
-            )
-        block = np.array([*flat, 0], np.int64)
-        return block, [block.ctypes.data + 8 * start for start in starts]
+    def runs(self, env: Mapping[str, int]) -> list[Runs]:
+        """How often each step runs, and at which times of its loops."""
+        lengths = iter(self.lengths(env))
+        return [Runs.of(step.loops, [next(lengths) for _ in step.loops]) for step in self.module.steps]
 
-    def step_table(self, tiles: Sequence[int], rows: Sequence[int], starts: Sequence[int]) -> Array:
-        shape = (max(1, len(tiles)), launch.STEP_WORDS)
+    def argument_block(
+        self, slots: Array, env: Mapping[str, int], runs: Sequence[Runs]
+    ) -> tuple[Array, list[Array]]:
+        """All argument blocks behind each other, and where those of each step begin, one a run."""
+        known = {s.loops: each for s, each in zip(self.module.steps, runs, strict=True)}
+        values = {loops: iter(self.arguments[loops]({**env, **known[loops].times})) for loops in known}
+        base = slots.ctypes.data
+        blocks = [
+            _block(s, base, values[s.loops], each.count)
+            for s, each in zip(self.module.steps, runs, strict=True)
+        ]
+        flat = np.concatenate([*(block.ravel() for block in blocks), np.zeros(1, np.int64)])
+        starts: list[Array] = []
+        address = flat.ctypes.data
+        for block in blocks:
+            starts.append(address + 8 * block.shape[1] * np.arange(len(block), dtype=np.int64))
+            address += 8 * block.size
+        return flat, starts
+
+    def step_table(
+        self,
+        tiles: Sequence[int],
+        rows: Sequence[int],
+        groups: Sequence[int],
+        starts: Sequence[Array],
+        order: Sequence[Array],
+    ) -> Array:
+        """One record a run of a step, in the order of ``order``: the positions of each step's runs."""
+        shape = (max(1, sum(len(each) for each in order)), launch.STEP_WORDS)
         table = np.frombuffer(aligned(8 * shape[0] * shape[1]), np.int64).reshape(shape)
-        for k, (address, start) in enumerate(zip(self.addresses, starts, strict=True)):
-            table[k, launch.KERNEL], table[k, launch.ARGS] = address, start
-            table[k, launch.TILES], table[k, launch.ROWS] = tiles[k], rows[k]
-            table[k, launch.SHARES] = int(self.module.steps[k].multiplies)
+        for k, positions in enumerate(order):
+            table[positions, launch.KERNEL], table[positions, launch.ARGS] = self.addresses[k], starts[k]
+            table[positions, launch.TILES], table[positions, launch.ROWS] = tiles[k], rows[k]
+            table[positions, launch.GROUP] = groups[k]
+            table[positions, launch.SHARES] = int(self.module.steps[k].multiplies)
         return table
+
+
+def _block(step: Step, base: int, values: Iterator[Any], count: int) -> Array:
+    """The argument blocks of ``step``, one a run: what does not depend on a loop's time is the same in all."""
+    words: list[Any] = []
+    for argument in step.arguments:
+        words += [base + 8 * argument.storage] if isinstance(argument, Buffer) else []
+        words += [next(values) for _ in _dims(argument)]
+    block = np.empty((count, len(words)), np.int64)
+    for position, word in enumerate(words):
+        block[:, position] = word
+    return block
+
+
+def _dims(argument: Argument) -> tuple[Dim, ...]:
+    """The sizes in the words of an argument: a buffer's first word is its slot."""
+    if not isinstance(argument, Buffer):
+        return (argument,)
+    return () if argument.words == 1 else (argument.start,)

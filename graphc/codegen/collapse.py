@@ -8,7 +8,7 @@ from graphc.loops import Expr, Load, at_index
 from graphc.lower.axes import affine, collapses, dims
 from graphc.lower.fuse import Nest, uses_rows
 from graphc.lower.kernels import Inner, Kernel, Rows
-from graphc.lower.nests import Value
+from graphc.lower.values import Value
 from graphc.types import Shape
 
 

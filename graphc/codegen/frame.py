@@ -19,23 +19,28 @@ from graphc.types import Dim
 
 @dataclass(frozen=True, slots=True)
 class Buffer:
-    """The memory of a storage, as an argument of a kernel."""
+    """The memory of a storage, as an argument of a kernel, from element ``start`` on."""
 
     storage: int
+    start: Dim = 0
+
+    @property
+    def words(self) -> int:
+        """How many words of an argument block it takes."""
+        return 1 if self.start == 0 else 2
 
 
-Argument = (
-    Buffer | Size
-)  # what one word of an argument block says: where memory begins, or how large something is
+Argument = Buffer | Size  # what an argument block says: where memory begins, or how large something is
 
 
 @dataclass(frozen=True, slots=True)
 class KernelText:
-    """The body of a kernel, what its argument block holds, in order, and how many subexpressions it computes once
-    though several statements use them."""
+    """The body of a kernel, what its argument block holds, in order, how many bytes that is, and how many
+    subexpressions it computes once though several statements use them."""
 
     body: str
     arguments: tuple[Argument, ...]
+    bytes: Dim = 0
     repeated: int = 0
 
 
@@ -47,21 +52,24 @@ class Frame:
         self.lines: list[str] = []
         self.depth = 1
         self.arguments: dict[Argument, str] = {}
-        self.written = {
-            schedule.storage_of[n.number] for n in kernel.nests if n.number in schedule.storage_of
-        }
+        self.extents: dict[Buffer, Dim] = {}  # bytes
+        self.written = {self._place(n.number) for n in kernel.nests if n.number in schedule.storage_of}
         self.names: Counter[str] = Counter()
         self.repeated = 0
 
     def text(self) -> KernelText:
-        return KernelText("\n".join([*self._header(), *self.lines]), tuple(self.arguments), self.repeated)
+        body, moved = "\n".join([*self._header(), *self.lines]), sum(self.extents.values(), start=0)
+        return KernelText(body, tuple(self.arguments), moved, self.repeated)
 
     def _header(self) -> Iterator[str]:
-        for position, (what, name) in enumerate(self.arguments.items()):
-            if isinstance(what, Buffer):
-                yield f"    {name} = {self.schedule.storages[what.storage].dtype.short}_buffer(args, {position})"
-            else:
+        position = 0
+        for what, name in self.arguments.items():
+            if not isinstance(what, Buffer):
                 yield f"    {name} = size(args, {position})"
+            else:
+                buffer = f"{self.schedule.storages[what.storage].dtype.short}_buffer"
+                yield f"    {name} = {buffer}{'_from' if what.words > 1 else ''}(args, {position})"
+            position += what.words if isinstance(what, Buffer) else 1
 
     def put(self, line: str) -> None:
         self.lines.append("    " * self.depth + line)
@@ -81,8 +89,14 @@ class Frame:
 
     def buffer(self, value: int) -> str:
         """The buffer that holds ``value``."""
-        storage = self.schedule.storage_of[value]
-        return self._argument(Buffer(storage), "y" if storage in self.written else "x")
+        place = self._place(value)
+        storage = self.schedule.storages[place.storage]
+        part = self.schedule.program.values[value]
+        self.extents[place] = (part.size if part.source >= 0 else storage.size) * storage.dtype.itemsize
+        return self._argument(place, "y" if place in self.written else "x")
+
+    def _place(self, value: int) -> Buffer:
+        return Buffer(self.schedule.storage_of[value], self.schedule.program.memory(value)[1])
 
     def size(self, dim: Dim) -> str:
         """``dim`` as an expression: a literal or an argument."""

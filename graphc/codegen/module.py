@@ -7,11 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from graphc import registry
-from graphc.codegen.frame import Argument, Buffer, KernelText
+from graphc.codegen.frame import Argument, KernelText
 from graphc.codegen.kernel import write_kernel
-from graphc.graph import Graph
+from graphc.graph import Graph, Origin
 from graphc.lower.kernels import Kernel
-from graphc.lower.schedule import Schedule, Storage
+from graphc.lower.regions import Region
+from graphc.lower.schedule import Schedule
+from graphc.lower.values import NestProgram, path_of
 from graphc.runtime.launch import ENTRY
 from graphc.types import Dim, product
 
@@ -34,6 +36,12 @@ class Step:
     bytes: Dim
     block: int  # rows that a tile should have at least
     written: Dim  # bytes of the values that the kernel makes
+    loops: tuple[Region, ...] = ()  # that repeat it, outermost first
+
+    @property
+    def times(self) -> Dim:
+        """How often a call of the program runs it."""
+        return product(loop.length for loop in self.loops)
 
     @property
     def multiplies(self) -> bool:
@@ -67,29 +75,31 @@ class Module:
 
 def emit(schedule: Schedule, name: str) -> Module:
     """The module of ``schedule``: kernels equal up to their buffers stand once."""
-    graph, by_body = schedule.program.graph, dict[str, EmittedKernel]()
+    program, by_body = schedule.program, dict[str, EmittedKernel]()
     steps: list[Step] = []
     for number, kernel in enumerate(schedule.kernels):
         text = write_kernel(schedule, kernel)
         emitted = by_body.get(text.body)
         if emitted is None:
-            emitted = by_body[text.body] = _named(graph, kernel, text, by_body)
+            emitted = by_body[text.body] = _named(program, kernel, text, by_body)
         emitted.steps.append(number)
-        emitted.layers += [x for x in layers_of(graph, kernel) if x not in emitted.layers]
+        emitted.layers += [x for x in layers_of(program, kernel) if x not in emitted.layers]
         steps.append(_step(schedule, kernel, emitted, text))
     kernels = tuple(by_body.values())
     return Module("\n".join(_lines(name, kernels)), kernels, tuple(steps))
 
 
-def _named(graph: Graph, kernel: Kernel, text: KernelText, known: dict[str, EmittedKernel]) -> EmittedKernel:
-    role, layers = role_of(graph, kernel), layers_of(graph, kernel)
-    names = (role, layers[-1] if layers else _last_op(graph, kernel))
+def _named(
+    program: NestProgram, kernel: Kernel, text: KernelText, known: dict[str, EmittedKernel]
+) -> EmittedKernel:
+    role, layers = role_of(program, kernel), layers_of(program, kernel)
+    names = (role, layers[-1] if layers else _last_op(program, kernel))
     stem = "_".join(_word(name) for name in names if name)[:48]
     taken = {k.name for k in known.values()}
     name, count = stem, 2
     while name in taken:
         name, count = f"{stem}_{count}", count + 1
-    return EmittedKernel(name, role, text, formulas=list(formulas_of(graph, kernel)))
+    return EmittedKernel(name, role, text, formulas=list(formulas_of(program, kernel)))
 
 
 def _word(name: str) -> str:
@@ -97,24 +107,31 @@ def _word(name: str) -> str:
     return re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_")
 
 
-def _last_op(graph: Graph, kernel: Kernel) -> str:
-    return graph.nodes[kernel.nests[-1].value.node].op.replace(".", "_")
+def _last_op(program: NestProgram, kernel: Kernel) -> str:
+    return program.node(kernel.nests[-1].value).op.replace(".", "_")
 
 
-def role_of(graph: Graph, kernel: Kernel) -> str:
+def _origins(program: NestProgram, kernel: Kernel) -> Iterator[Origin]:
+    """Where the nests of ``kernel`` were declared first."""
+    for nest in kernel.nests:
+        graph, at = program.origin(nest.value)
+        yield from graph.origins(at)[:1]
+
+
+def role_of(program: NestProgram, kernel: Kernel) -> str:
     """``update`` if the kernel computes part of an update, else ``backward`` or ``forward``."""
-    roles = {o.role for n in kernel.nests for o in graph.origins(n.value.node)[:1]}
+    roles = {o.role for o in _origins(program, kernel)}
     return next((r for r in ("update", "backward") if r in roles), "forward")
 
 
-def layers_of(graph: Graph, kernel: Kernel) -> list[str]:
-    origins = (o for n in kernel.nests for o in graph.origins(n.value.node)[:1])
-    return list(dict.fromkeys(o.layer for o in origins if o.layer))
+def layers_of(program: NestProgram, kernel: Kernel) -> list[str]:
+    return list(dict.fromkeys(o.layer for o in _origins(program, kernel) if o.layer))
 
 
-def formulas_of(graph: Graph, kernel: Kernel) -> Iterator[str]:
+def formulas_of(program: NestProgram, kernel: Kernel) -> Iterator[str]:
     """One line a node: its formula and the line that declared it."""
-    for at in dict.fromkeys(n.value.node for n in kernel.nests):
+    found = (program.origin(n.value) for n in kernel.nests)
+    for graph, at in {(id(graph), at): (graph, at) for graph, at in found}.values():
         origins = graph.origins(at)
         place = f"   ({origins[0].short})" if origins and origins[0].short else ""
         yield f"%{at} = {formula(graph, at)}{place}"
@@ -138,7 +155,6 @@ def node_text(graph: Graph, at: int) -> str:
 
 def _step(schedule: Schedule, kernel: Kernel, emitted: EmittedKernel, text: KernelText) -> Step:
     products = [n.product for n in kernel.nests if n.product is not None]
-    moved = (_bytes(schedule.storages[a.storage]) for a in text.arguments if isinstance(a, Buffer))
     return Step(
         kernel=emitted.name,
         arguments=text.arguments,
@@ -146,16 +162,18 @@ def _step(schedule: Schedule, kernel: Kernel, emitted: EmittedKernel, text: Kern
         tiles=kernel.group.tiles,
         product_flops=sum((2 * product(p.sizes) for p in products), 0),
         other_flops=sum((n.loop.cost() for n in kernel.nests if n.product is None), 0),
-        bytes=sum(moved, 0),
+        bytes=text.bytes,
         block=_least_rows(kernel),
-        written=sum((_bytes(schedule.storages[s]) for s in _made(schedule, kernel)), 0),
+        written=_made(schedule, kernel),
+        loops=path_of(kernel.nests[0].value),
     )
 
 
-def _made(schedule: Schedule, kernel: Kernel) -> Iterator[int]:
-    """The storages of values that ``kernel`` puts into memory."""
-    places = (n.number for n in kernel.nests if kernel.place[n.number] == "memory")
-    yield from dict.fromkeys(schedule.storage_of[number] for number in places)
+def _made(schedule: Schedule, kernel: Kernel) -> Dim:
+    """How many bytes ``kernel`` puts into memory; what takes over the memory of another counts once."""
+    stored = [n.value for n in kernel.nests if kernel.place[n.number] == "memory"]
+    made = {(schedule.storage_of[v.number], v.start): v.size * v.dtype.itemsize for v in stored}
+    return sum(made.values(), start=0)
 
 
 def _least_rows(kernel: Kernel) -> int:
@@ -164,10 +182,6 @@ def _least_rows(kernel: Kernel) -> int:
     if products and not products[0].batch:
         return 32
     return 8 if any(n.partial and product(n.value.shape[1:]) != 1 for n in kernel.nests) else 1
-
-
-def _bytes(storage: Storage) -> Dim:
-    return storage.size * storage.dtype.itemsize
 
 
 # ------------------------------------------------------------------------------------------------ the text

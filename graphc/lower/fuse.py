@@ -24,7 +24,8 @@ from graphc.lower.axes import (
     leading_reduced,
     row_count,
 )
-from graphc.lower.nests import NestProgram, Value, renumber, sources
+from graphc.lower.order import Order
+from graphc.lower.values import NestProgram, Value, renumber, sources
 from graphc.size import symbol
 from graphc.types import Dim, Shape
 
@@ -130,7 +131,8 @@ def _splits(loop: Loop, values: Sequence[Value]) -> bool:
 
 
 def _partial(value: Value) -> Value:
-    return replace(value, kind="partial", shape=(symbol(tiles_symbol(value.number)), *value.shape))
+    shape = (symbol(tiles_symbol(value.number)), *value.shape)
+    return replace(value, kind="partial", shape=shape, source=-1, start=0)
 
 
 def _combination(value: Value, partial: Value) -> Value:
@@ -175,6 +177,8 @@ class _Fusion:
         self.nests = {v.number: as_nest(v, shapes) for v in program.values if v.loop is not None}
         factors = (s for n in self.nests.values() if n.product is not None for s in sources(n.value))
         self.stored = {program.root(k) for k in (*program.outputs.values(), *factors)}
+        self.stored |= {n.number for n in self.nests.values() if n.value.source >= 0}
+        self.order = Order(program)
         self.members: dict[int, list[Nest]] = {}  # group -> nests
         self.rows: dict[int, Shape] = {}
         self.group_of: dict[int, int] = {}  # value -> group
@@ -193,7 +197,7 @@ class _Fusion:
 
     def add(self, nest: Nest) -> None:
         group = nest.number
-        producers = list(dict.fromkeys(self.producers(nest)))
+        producers = {self.group_of[k] for k in self.order.before(nest.value)}
         self.members[group], self.rows[group], self.group_of[group] = [nest], nest.row_sizes(), group
         self.before[group] = 0
         for producer in producers:
@@ -220,7 +224,9 @@ class _Fusion:
 
     def may_merge(self, a: int, b: int) -> bool:
         both = [*self.members[a], *self.members[b]]
-        if a == b or len(both) > MOST_MEMBERS or sum(n.product is not None for n in both) > 1:
+        if a == b or both[0].value.region != both[-1].value.region:
+            return False
+        if len(both) > MOST_MEMBERS or sum(n.product is not None for n in both) > 1:
             return False
         count = _common(self.rows[a], self.rows[b])
         if count == 0 and (self.rows[a] or self.rows[b]):

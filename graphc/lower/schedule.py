@@ -11,14 +11,19 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from graphc.loops import Load, Loop, identity
 from graphc.lower.axes import is_identity
 from graphc.lower.fuse import Group, Nest, as_nest, tiles_symbol
 from graphc.lower.kernels import Kernel, arrange
-from graphc.lower.nests import NestProgram, Value
+from graphc.lower.order import Order
+from graphc.lower.regions import Region
+from graphc.lower.values import NestProgram, Value, path_of
 from graphc.size import symbol
 from graphc.types import Dim, DType, product
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +50,14 @@ class Schedule:
 
     def __str__(self) -> str:
         lines: list[str] = []
+        before: tuple[Region, ...] = ()
         for step, kernel in enumerate(self.kernels):
+            path = path_of(kernel.nests[0].value)
+            lines += [f"{'  ' * k}{region}:" for k, region in enumerate(path) if region not in before]
             members = ", ".join(f"v{n.number}:{kernel.place[n.number]}" for n in kernel.nests)
-            lines.append(f"step {step}: rows ({','.join(map(str, kernel.group.rows))}): {members}")
+            rows = ",".join(map(str, kernel.group.rows))
+            lines.append(f"{'  ' * len(path)}step {step}: rows ({rows}): {members}")
+            before = path
         lines += [
             f"m{s.number}: {s.kind} {s.dtype.short}[{s.size}] for v{s.value}, steps {s.first} to {s.last}"
             for s in self.storages
@@ -64,11 +74,12 @@ class _Scheduler:
     def __init__(self, program: NestProgram, groups: Sequence[Group]) -> None:
         self.program = program
         self.groups = list(groups)
+        self.order = Order(program)
         self.group_of = {n.number: k for k, g in enumerate(groups) for n in g.nests}
         self.readers: dict[int, set[int]] = {}  # root value -> groups that read it
         for k, group in enumerate(groups):
             self.note_reads(k, group)
-        self.after: dict[int, set[int]] = {k: set(self.dependencies(g)) for k, g in enumerate(groups)}
+        self.after: dict[int, set[int]] = {k: self.dependencies(g) for k, g in enumerate(groups)}
         self.overwrites: dict[int, int] = {}  # value -> leaf or dying temporary whose memory it takes
         self.outputs = {program.root(k) for k in program.outputs.values()}
 
@@ -76,14 +87,19 @@ class _Scheduler:
         for source in group.reads():
             self.readers.setdefault(self.program.root(source), set()).add(number)
 
-    def dependencies(self, group: Group) -> Iterable[int]:
-        roots = (self.program.root(s) for s in group.reads())
-        return (self.group_of[r] for r in roots if r in self.group_of)
+    def dependencies(self, group: Group) -> set[int]:
+        before = {self.group_of[k] for n in group.nests for k in self.order.before(n.value)}
+        return before - {self.group_of[group.nests[0].number]}
+
+    def whole(self, numbers: Iterable[int], outside: Group) -> set[int]:
+        """Groups ``numbers`` and, of loops in which ``outside`` does not run, all groups of the loop."""
+        values = [self.groups[k].nests[0].value for k in numbers]
+        return {*numbers, *(self.group_of[n] for n in self.order.whole(values, outside.nests[0].value))}
 
     def run(self) -> Schedule:
         for leaf, value in self.program.updates.items():
             self.place_update(leaf, value)
-        order = self.topological()
+        order = self.in_turn(range(len(self.groups)))
         self.groups = [self.groups[k] for k in order]
         position = {k: step for step, k in enumerate(order)}
         self.group_of = {v: position[k] for v, k in self.group_of.items()}
@@ -114,7 +130,7 @@ class _Scheduler:
         others = self.readers.get(leaf, set()) - {writer}
         if any(self.reaches(writer, other) for other in others):
             return False
-        self.after[writer] |= others
+        self.after[writer] |= self.whole(others, self.groups[writer])
         self.overwrites[value] = leaf
         return True
 
@@ -169,31 +185,30 @@ class _Scheduler:
         group, k = Group((nest,), nest.row_sizes()), len(self.groups)
         self.groups.append(group)
         self.group_of[number] = k
-        self.after[k] = set(self.dependencies(group)) | self.readers.get(leaf, set())
+        self.after[k] = self.dependencies(group) | self.whole(self.readers.get(leaf, set()), group)
         self.note_reads(k, group)
         self.overwrites[number] = leaf
 
     # ------------------------------------------------------------------------------------------ order
 
-    def topological(self) -> list[int]:
-        """Groups in dependency order; among the ready ones, the earliest declared first."""
-        waiting = {k: set(before) for k, before in self.after.items()}
-        users: dict[int, list[int]] = {}
-        for k, before in self.after.items():
-            for b in before:
-                users.setdefault(b, []).append(k)
-        ready = [(self.groups[k].nests[-1].number, k) for k, before in waiting.items() if not before]
-        heapq.heapify(ready)
+    def in_turn(self, members: Iterable[int], depth: int = 0) -> list[int]:
+        """Groups in dependency order, those of a loop together; among the ready ones, the earliest declared first."""
+        units: dict[int | Region, list[int]] = {}
+        for k in members:
+            path = path_of(self.groups[k].nests[0].value)
+            units.setdefault(path[depth] if len(path) > depth else k, []).append(k)
+        unit_of = {k: unit for unit, ks in units.items() for k in ks}
+        waiting = {
+            unit: {unit_of[b] for k in ks for b in self.after[k] if b in unit_of} - {unit}
+            for unit, ks in units.items()
+        }
         order: list[int] = []
-        while ready:
-            _, k = heapq.heappop(ready)
-            order.append(k)
-            for user in users.get(k, ()):
-                waiting[user].discard(k)
-                if not waiting[user]:
-                    heapq.heappush(ready, (self.groups[user].nests[-1].number, user))
-        assert len(order) == len(self.groups), "fusion made a cycle"
+        for unit in _topological(waiting, {u: self.declared(ks) for u, ks in units.items()}):
+            order += [unit] if isinstance(unit, int) else self.in_turn(units[unit], depth + 1)
         return order
+
+    def declared(self, groups: Iterable[int]) -> int:
+        return min(self.groups[k].nests[-1].number for k in groups)
 
     # ------------------------------------------------------------------------------------------- memory
 
@@ -202,7 +217,9 @@ class _Scheduler:
         updated = {self.program.root(k) for k in self.program.updates.values()}
         wanted = self.outputs | set(self.overwrites) | updated
         return frozenset(
-            n.number for n in group.nests if n.number in wanted or self.readers.get(n.number, set()) - {step}
+            n.number
+            for n in group.nests
+            if n.number in wanted or n.value.source >= 0 or self.readers.get(n.number, set()) - {step}
         )
 
     def reuse_dying(self) -> None:
@@ -211,7 +228,10 @@ class _Scheduler:
             kept = self.stored(step, group)
             taken: set[int] = set()
             for nest in group.nests:
-                if nest.number not in kept or nest.number in self.overwrites or nest.number in self.outputs:
+                fixed = (
+                    nest.number in self.overwrites or nest.number in self.outputs or nest.value.source >= 0
+                )
+                if nest.number not in kept or fixed:
                     continue
                 dying = self.dying(step, nest, taken)
                 if dying is not None:
@@ -223,11 +243,36 @@ class _Scheduler:
             value = self.program.values[source]
             if value.kind != "nest" or source in taken or source in self.outputs or source in self.overwrites:
                 continue
+            if value.source >= 0 or value.region != nest.value.region:  # the next step reads it again
+                continue
             last = max(self.readers.get(source, {-1})) == step and self.group_of[source] != step
             same = value.size == nest.value.size and value.dtype is nest.value.dtype
             if last and same and not nest.loop.combine and self.may_overwrite(nest.number, source):
                 return source
         return None
+
+
+def _topological(waiting: Mapping[T, set[T]], declared: Mapping[T, int]) -> list[T]:
+    """The keys of ``waiting``, each behind those that it waits for."""
+    left = {unit: set(before) for unit, before in waiting.items()}
+    users: dict[T, list[T]] = {}
+    for unit, before in waiting.items():
+        for b in before:
+            users.setdefault(b, []).append(unit)
+    number = {unit: k for k, unit in enumerate(waiting)}
+    units = list(waiting)
+    ready = [(declared[unit], number[unit]) for unit, before in left.items() if not before]
+    heapq.heapify(ready)
+    order: list[T] = []
+    while ready:
+        unit = units[heapq.heappop(ready)[1]]
+        order.append(unit)
+        for user in users.get(unit, ()):
+            left[user].discard(unit)
+            if not left[user]:
+                heapq.heappush(ready, (declared[user], number[user]))
+    assert len(order) == len(waiting), "fusion made a cycle"
+    return order
 
 
 def _sources(nest: Nest) -> list[int]:
@@ -250,10 +295,16 @@ class _Memory:
         self.readers = readers
         self.storages: list[Storage] = []
         self.storage_of: dict[int, int] = {}
+        self.loops: dict[Region, tuple[int, int]] = {}  # the first and last step of each loop
+        for step, kernel in enumerate(kernels):
+            for region in path_of(kernel.nests[0].value):
+                self.loops[region] = (self.loops.get(region, (step, step))[0], step)
 
     def run(self) -> Schedule:
         for value in self.program.values:
-            if value.loop is None and value.kind != "view":
+            if value.kind == "stack":
+                self.give_stack(value)
+            elif value.loop is None and value.kind != "view":
                 self.give(value.number, value.kind, value.size, value.dtype)
         for step, kernel in enumerate(self.kernels):
             for nest in kernel.nests:
@@ -263,12 +314,32 @@ class _Memory:
                 self.storage_of[value.number] = self.storage_of[self.program.root(value.number)]
         return Schedule(self.program, self.kernels, tuple(self.storages), self.storage_of)
 
+    def give_stack(self, stack: Value) -> None:
+        """The memory of a loop's stack, alive from the first carry, or the first step, to the last reader."""
+        writers = (
+            k for k, kernel in enumerate(self.kernels) for n in kernel.nests if n.value.source == stack.number
+        )
+        around = path_of(stack)[:-1]
+        spans = [self.span(k, around) for k in (*writers, *self.readers.get(stack.number, ()))]
+        kind = "output" if stack.number in self.roots_of_outputs() else "temporary"
+        first, last = min(first for first, _ in spans), max(last for _, last in spans)
+        self.give(stack.number, kind, stack.size, stack.dtype, first, last)
+
+    def span(self, step: int, around: Sequence[Region]) -> tuple[int, int]:
+        """The steps through which what ``step`` uses must live, if it lives within the loops ``around``: the step, or
+        all of the loop that repeats it."""
+        inner = [r for r in path_of(self.kernels[step].nests[0].value) if r not in around]
+        return self.loops[inner[0]] if inner else (step, step)
+
     def place(self, step: int, kernel: Kernel, nest: Nest) -> None:
         number, place = nest.number, kernel.place[nest.number]
         if place in ("register", "again"):
             return
-        last = max(self.readers.get(number, set()) | {step})
-        if number in self.overwrites:
+        around = path_of(nest.value)
+        last = max(self.span(k, around)[1] for k in {*self.readers.get(number, ()), step})
+        if nest.value.source >= 0:
+            self.storage_of[number] = self.storage_of[nest.value.source]
+        elif number in self.overwrites:
             self.storage_of[number] = self.storage_of[self.overwrites[number]]
             self.extend(self.storage_of[number], last)
         elif number in self.roots_of_outputs():

@@ -10,8 +10,10 @@ from graphc.codegen.module import emit
 from graphc.errors import CompileError, GraphError, InputError, SizeError
 from graphc.graph import Cone, Graph, Handle, check_update, key_text
 from graphc.lower.fuse import TILES, fuse
-from graphc.lower.nests import Lookup, NestProgram, expand
+from graphc.lower.nests import expand
+from graphc.lower.regions import TIME
 from graphc.lower.schedule import schedule
+from graphc.lower.values import Lookup, NestProgram
 from graphc.passes import DEFAULT, pipeline, run
 from graphc.program.calling import IndexCheck
 from graphc.program.program import Program
@@ -20,6 +22,8 @@ from graphc.program.store import store_of
 from graphc.rewrite import stabilise as stabilise_pass
 from graphc.size import dim_symbols
 from graphc.types import Dim
+
+KEPT = (TILES, TIME)  # begin the names of sizes that kernels count with
 
 
 def compile(
@@ -98,10 +102,12 @@ def declare(outputs: Any, updates: Any, mode: str) -> Cone:
 def _check_sizes(cone: Cone) -> None:
     """Raise ``SizeError`` for a size whose name kernels use to count their tiles."""
     for handle in map(cone.graph.handle, _inputs(cone)):
-        taken = [s for d in handle.shape for s in dim_symbols(d) if s.startswith(TILES)]
+        taken = [
+            (s, kept) for d in handle.shape for s in dim_symbols(d) for kept in KEPT if s.startswith(kept)
+        ]
         if taken:
             raise SizeError(
-                f"size {taken[0]!r} has a name kept for kernels; choose one without {TILES!r}"
+                f"size {taken[0][0]!r} has a name kept for kernels; choose one without {taken[0][1]!r}"
             ).located(handle.label, handle.place)
 
 
@@ -162,7 +168,7 @@ def index_checks(program: NestProgram) -> Iterator[IndexCheck]:
 
 def _index_check(graph: Graph, found: Lookup) -> IndexCheck:
     handle = graph.handle(found.node)
-    held = None if found.held is None else graph.nodes[found.held]
+    held = found.held
     made = IndexCheck("", found.size, found.count, handle.label, handle.place)
     if held is None:
         return made

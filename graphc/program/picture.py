@@ -33,15 +33,15 @@ def _box(schedule: Schedule, number: int, kernel: Kernel, emitted: EmittedKernel
     writes = [
         schedule.storage_of[n.number] for n in kernel.nests if _lasts(schedule, kernel, n.number, number)
     ]
-    graph = schedule.program.graph
+    program = schedule.program
     return KernelBox(
         name=emitted.name,
         role=emitted.role,
-        formulas=tuple(formulas_of(graph, kernel)),
+        formulas=tuple(formulas_of(program, kernel)),
         reads=_names(schedule, reads),
         writes=_names(schedule, writes),
         bytes=moved,
-        layers=tuple(layers_of(graph, kernel)),
+        layers=tuple(layers_of(program, kernel)),
     )
 
 

@@ -168,7 +168,7 @@ class Program:
             bound.slots[slot] = address
         taken = tuple(self._taken(name, kind, sizes) for name, kind in self.inputs.items())
         outputs, checks = self._output_buffers(bound, sizes), self._checks(sizes)
-        ready = Ready(bound, bound.address, len(self._module.steps), taken, outputs, checks)
+        ready = Ready(bound, bound.address, bound.count, taken, outputs, checks)
         while len(self._bounds) >= MOST_BOUND:
             del self._bounds[next(iter(self._bounds))]
         self._bounds[tuple(sizes.values())] = ready
@@ -266,7 +266,7 @@ def _leaf_name(schedule: Schedule, value: int) -> str:
 
 
 def _constant(schedule: Schedule, value: int) -> Array:
-    constant: Constant = schedule.program.graph.nodes[schedule.program.values[value].node].param["value"]
+    constant: Constant = schedule.program.node(schedule.program.values[value]).param["value"]
     memory = aligned(max(1, constant.array.nbytes))[: constant.array.nbytes].view(constant.array.dtype)
     memory[...] = constant.array.ravel()
     return memory

@@ -49,8 +49,8 @@ class Cost:
     @staticmethod
     def of(module: Module) -> Cost:
         unknown = {name for s in module.steps for name in s.tiles}
-        flops = sum((s.product_flops + s.other_flops for s in module.steps), 0)
-        moved = sum((s.bytes for s in module.steps), 0)
+        flops = sum((s.times * (s.product_flops + s.other_flops) for s in module.steps), 0)
+        moved = sum((s.times * s.bytes for s in module.steps), 0)
         return Cost(one_tile(flops, unknown), one_tile(moved, unknown))
 
     def at(self, **sizes: int) -> dict[str, int]:

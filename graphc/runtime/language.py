@@ -22,6 +22,8 @@ Argument block: int64 entries, read with a literal or computed index.
   literal and also the alias scope: within one kernel, what is written through one k must not be read or
   written through another.
 
+- ``f32_buffer_from(args, k)`` and its like begin at the element that entry k + 1 says: a slab of a stack.
+
 Buffers: ``p[i]`` and ``p[i] = v`` with any integer i, no wrap-around; a store casts v to the element
 type. Booleans take one byte in memory and are read as Numba booleans. ``address(p, i)`` is the address of
 element i.
@@ -133,6 +135,7 @@ __all__ = [
     "address",
     "b1",
     "b1_buffer",
+    "b1_buffer_from",
     "bits_f32",
     "bits_f64",
     "ceil_f32",
@@ -146,8 +149,10 @@ __all__ = [
     "entry",
     "f32",
     "f32_buffer",
+    "f32_buffer_from",
     "f64",
     "f64_buffer",
+    "f64_buffer_from",
     "finish",
     "float_f32",
     "float_f64",
@@ -161,8 +166,10 @@ __all__ = [
     "gemm_f64",
     "i32",
     "i32_buffer",
+    "i32_buffer_from",
     "i64",
     "i64_buffer",
+    "i64_buffer_from",
     "kernel",
     "maximum_f32",
     "maximum_f64",
@@ -222,6 +229,30 @@ i32_buffer = _buffer("i32_buffer", types.int32)
 i64_buffer = _buffer("i64_buffer", types.int64)
 u32_buffer = _buffer("u32_buffer", types.uint32)
 b1_buffer = _buffer("b1_buffer", types.boolean)
+
+
+def _buffer_from(name: str, dtype: types.Type) -> Word:
+    """The buffer that begins at the element that the next word of the block says."""
+
+    def infer(args: types.Type, k: types.Type) -> Signature | None:
+        if not isinstance(k, types.IntegerLiteral):
+            return None
+        return signature(pointers.Buffer(dtype, k.literal_value), types.int64, k)
+
+    def lower(context, builder, sig, values):
+        position = WORD(sig.args[1].literal_value)
+        data = pointers.load_buffer(builder, values[0], position, dtype)
+        start = pointers.load_argument(builder, values[0], builder.add(position, WORD(1)))
+        return builder.gep(data, [start], inbounds=True)
+
+    return declare(name, infer, lower, [types.int64, types.IntegerLiteral])
+
+
+f32_buffer_from = _buffer_from("f32_buffer_from", types.float32)
+f64_buffer_from = _buffer_from("f64_buffer_from", types.float64)
+i32_buffer_from = _buffer_from("i32_buffer_from", types.int32)
+i64_buffer_from = _buffer_from("i64_buffer_from", types.int64)
+b1_buffer_from = _buffer_from("b1_buffer_from", types.boolean)
 
 
 def _infer_address(buffer: types.Type, i: types.Type) -> Signature | None:

@@ -1,7 +1,7 @@
 """Loops: how a step is declared, and bodies in the text form."""
 
 import graphc as gc
-from graphc.errors import CompileError, GraphError, ShapeError
+from graphc.errors import GraphError, ShapeError
 
 G = gc.Graph("net")
 X = G.input("x", ("T", 3))
@@ -124,10 +124,5 @@ ROWS = [
         GraphError,
         lambda: text("%0: f32[3] = input(name='carry0')\n%1: f32[] = input(name='carry1')\nnext %1, %1"),
         "line 2: a body turns a carry of type f32[3] into f32[]; make the types equal",
-    ),
-    (
-        CompileError,
-        lambda: gc.compile(gc.scan(lambda h, x: (h * x, None), H, X)[0]),
-        "scan is not compiled yet; use gc.interpret",
     ),
 ]
