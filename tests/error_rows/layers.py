@@ -115,6 +115,16 @@ ROWS = [
         lambda: gc.optim.SGD("fast"),
         "SGD: learning_rate='fast'; give a finite number of at least 0",
     ),
+    (
+        GraphError,
+        lambda: gc.optim.Adam(beta2=1.0),
+        "Adam: beta2=1.0; give a number from 0 to below 1",
+    ),
+    (
+        GraphError,
+        lambda: gc.optim.Momentum(0.1, momentum=-0.5),
+        "Momentum: momentum=-0.5; give a number from 0 to below 1",
+    ),
     (GraphError, lambda: gc.optim.SGD(0.1)({}), "SGD: {} is no {parameter: gradient}; give gc.grad(loss)"),
     (
         GraphError,
