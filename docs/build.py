@@ -58,7 +58,7 @@ def _once(text: str, name: str) -> str:
 def _printed(code: str, name: str, line: int, namespace: dict[str, Any]) -> str:
     stream = io.StringIO()
     with contextlib.redirect_stdout(stream):
-        exec(compile("\n" * line + code, name, "exec"), namespace)
+        exec(compile("\n" * line + code, name, "exec", dont_inherit=True), namespace)
     return "\n".join(each.rstrip() for each in stream.getvalue().splitlines()) + "\n" * bool(
         stream.getvalue()
     )

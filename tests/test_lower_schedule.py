@@ -86,10 +86,11 @@ def updates_of(make: Any) -> gc.Program:
         (lambda p, q: {p: p * 0.5}, 1, ["param"]),
         (lambda p, q: {p: p - q * 0.1}, 1, ["param", "param"]),
         (lambda p, q: {p: q * 2}, 1, ["param", "param"]),
+        (lambda p, q: {p: p - (d := gc.tanh(p)), q: d + p}, 1, ["param", "param"]),
         (lambda p, q: {p: q, q: p}, 3, ["param", "param", "temporary"]),  # one of both is kept aside
         (lambda p, q: {p: gc.flip(p, 0)}, 2, ["param", "temporary"]),
     ],
-    ids=["own element", "two parameters", "another one", "swap", "other elements"],
+    ids=["own element", "two parameters", "another one", "read again later", "swap", "other elements"],
 )
 def test_updates_are_in_place_where_that_is_right(make: Any, count: int, memory: list[str]) -> None:
     program = updates_of(make)
@@ -108,6 +109,18 @@ def test_a_training_step_writes_every_parameter_in_place() -> None:
     params = {s.number for s in schedule.storages if s.kind == "param"}
     updated = [v for v in schedule.program.updates.values() if schedule.storage_of[v] in params]
     assert len(updated) == len(params) == 6
+
+
+def test_numbers_that_are_computed_once_share_a_kernel() -> None:
+    g = Graph()
+    a, b, count = g.state("a", (), init=0.5), g.state("b", (), init=0.25), g.state("count", (), "int64")
+    w, x = g.param("w", (300,)), g.input("x", (300,))
+    factor = gc.exp(-a) * gc.cast(count + 1, "float32")
+    updates = {w: w - x * factor / gc.sqrt(1 - b), count: count + 1}
+    program = gc.compile(updates=updates)
+    assert steps(program) == 2
+    hold(program, {}, {"x": np.ones(300, "float32")})
+    assert kinds(program).count("temporary") == 2
 
 
 def test_a_chain_of_a_thousand_nodes() -> None:

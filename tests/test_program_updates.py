@@ -60,6 +60,12 @@ def test_an_update_reads_a_parameter_that_is_updated_too():
     step({"p": p}, {p: p - 0.1 * q, q: p * 2, r: p + q + r})
 
 
+def test_an_update_made_before_others_read_the_old_value():
+    _, p, q, r = begin()
+    inner = gc.tanh(p)
+    step({}, {p: p - inner, q: inner + p, r: (p - inner) * p})
+
+
 def test_an_update_equal_to_another_parameter_or_to_nothing_new():
     _, p, q, r = begin()
     step({}, {p: q, q: q * 1, r: q})

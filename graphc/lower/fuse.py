@@ -192,6 +192,7 @@ class _Fusion:
         for nest in self.nests.values():
             if self.waits(nest) and len(self.members[self.group_of[nest.number]]) == 1:
                 self.join(nest, self.producers(nest))
+        self.gather_numbers()
         groups = (Group(tuple(self.members[g]), self.rows[g]) for g in self.members)
         return tuple(replace(g, rows=self.cut(g)) for g in groups)
 
@@ -208,6 +209,14 @@ class _Fusion:
         for producer in sorted(set(producers), reverse=True):
             if producer in self.members and self.may_merge(producer, self.group_of[nest.number]):
                 self.merge(producer, self.group_of[nest.number])
+
+    def gather_numbers(self) -> None:
+        """Numbers that are computed once a call share kernels: alone, each would be a step and a compilation."""
+        numbers = [g for g, nests in self.members.items() if not any(dims(n.loop) for n in nests)]
+        for later in reversed(numbers):
+            into = next((g for g in numbers if g < later and self.may_merge(g, later)), None)
+            if into is not None:
+                self.merge(into, later)
 
     def waits(self, nest: Nest) -> bool:
         """Whether ``nest`` is left to its first reader: a cheap map of values in memory need not be stored."""

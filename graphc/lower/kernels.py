@@ -116,6 +116,7 @@ def _sink(
     inners: Sequence[Inner], at: dict[int, int], nests: Sequence[Nest], overwrites: Mapping[int, int]
 ) -> None:
     """Move maps that read nothing made in this row down to the one inner loop that reads them: no row need be kept."""
+    place = {n.number: k for k, n in enumerate(nests)}
     for nest in reversed(nests):
         readers = {at[r.number] for r in nests if any(load.source == nest.number for load in r.loop.loads())}
         free = not any(load.source in at for load in nest.loop.loads()) and not nest.loop.combine
@@ -124,7 +125,7 @@ def _sink(
         (target,) = readers
         if target != at[nest.number] and inners[target].sizes == inners[at[nest.number]].sizes:
             inners[at[nest.number]].nests.remove(nest)
-            inners[target].nests = sorted([*inners[target].nests, nest], key=lambda n: n.number)
+            inners[target].nests = sorted([*inners[target].nests, nest], key=lambda n: place[n.number])
             at[nest.number] = target
 
 

@@ -118,15 +118,12 @@ class _Scheduler:
 
     def in_place(self, leaf: int, value: int) -> bool:
         """Try to let the kernel of ``value`` overwrite ``leaf``, after all other readers of it."""
-        root = self.program.root(value)
-        if (
-            root != value
-            or value in self.outputs
-            or value in self.overwrites
-            or not self.may_overwrite(value, leaf)
-        ):
+        if self.program.root(value) != value or value in self.outputs or value in self.overwrites:
             return False
         writer = self.group_of[value]
+        self.groups[writer] = _behind_readers(self.groups[writer], value, leaf)
+        if not self.may_overwrite(value, leaf):
+            return False
         others = self.readers.get(leaf, set()) - {writer}
         if any(self.reaches(writer, other) for other in others):
             return False
@@ -161,7 +158,8 @@ class _Scheduler:
         return True
 
     def no_later_reader(self, group: Group, value: int, old: int) -> bool:
-        return all(n.number <= value for n in group.nests if old in _sources(n))
+        last = max(k for k, n in enumerate(group.nests) if n.number == value or old in _sources(n))
+        return group.nests[last].number == value
 
     def reaches(self, start: int, target: int) -> bool:
         """Whether group ``target`` depends on group ``start``."""
@@ -277,6 +275,17 @@ def _topological(waiting: Mapping[T, set[T]], declared: Mapping[T, int]) -> list
 
 def _sources(nest: Nest) -> list[int]:
     return [load.source for load in nest.loop.loads()]
+
+
+def _behind_readers(group: Group, value: int, old: int) -> Group:
+    """``group`` with ``value`` computed after the last nest that reads ``old``, if none of those before reads it."""
+    nests = group.nests
+    at = next(k for k, n in enumerate(nests) if n.number == value)
+    last = max((k for k, n in enumerate(nests) if old in _sources(n)), default=at)
+    between = nests[at + 1 : last + 1]
+    if not between or any(value in _sources(n) for n in between):
+        return group
+    return replace(group, nests=(*nests[:at], *between, nests[at], *nests[last + 1 :]))
 
 
 class _Memory:
