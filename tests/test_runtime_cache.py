@@ -152,7 +152,7 @@ def processes(count: int, folder: str, source: str = SOURCE) -> list[str]:
 def test_a_warm_process_compiles_nothing_and_does_not_import_numba(tmp_path: Path) -> None:
     processes(2, str(tmp_path))  # both at once, into one empty folder
     names = {each.name for each in (tmp_path / "objects").iterdir()}
-    assert len(names) == 4  # the kernel, the entry, and the two functions of the team
+    assert len(names) == 5  # the kernel, the entry, what takes arrays in, and the two functions of the team
     assert processes(1, str(tmp_path)) == ["0 2 False ['double', 'run']"]
     assert {each.name for each in (tmp_path / "objects").iterdir()} == names
     changed = SOURCE.replace("2.0", "3.0").replace("def double", "def triple")

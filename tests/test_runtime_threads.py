@@ -153,9 +153,9 @@ def test_the_outlined_loop_has_the_entrys_parameters_and_its_own_variable() -> N
     [entry] = ast.parse(launch.ENTRY).body
     assert isinstance(entry, ast.FunctionDef)
     outer, member = outline.outline(entry)
-    assert "parallel_for(threads, steps, count, threads)" in ast.unparse(outer)
+    assert "parallel_for(threads, steps, count, threads, guards)" in ast.unparse(outer)
     assert "prange" not in ast.unparse(outer)
-    assert ast.unparse(member).startswith("def member_of_team(steps, count, threads, member):")
+    assert ast.unparse(member).startswith("def member_of_team(steps, count, threads, guards, member):")
 
 
 def test_a_constant_of_the_module_is_part_of_every_units_text() -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import math
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -88,6 +91,43 @@ class Taken:
     slot: int
 
 
+class Guards:
+    """The block in which compiled code finds the arrays of a call, and the checks of those that are indices."""
+
+    __slots__ = ("_pack", "address", "refused")
+
+    def __init__(
+        self, bound: Bound, inputs: Sequence[Taken], checks: Sequence[tuple[int, IndexCheck, int]]
+    ) -> None:
+        def slot(number: int) -> int:
+            return bound.slots.ctypes.data + 8 * number
+
+        unread = slot(len(bound.slots) - 1)  # one more than there are storages
+        count = len(inputs)
+        slots = [unread if known.slot < 0 else slot(known.slot) for known in inputs]
+        looked = [
+            (slots[position], math.prod(inputs[position].shape), size, inputs[position].dtype.itemsize)
+            for position, _, size in checks
+        ]
+        words = [
+            0,
+            count,
+            len(checks),
+            *([0] * count),
+            *([_HEADER] * count),
+            *slots,
+            *(w for r in looked for w in r),
+        ]
+        block = (ctypes.c_int64 * len(words))(*words)
+        self.address = ctypes.addressof(block)
+        self.refused = ctypes.c_int64.from_buffer(block)  # which keeps the block
+        self._pack = partial(struct.Struct(f"{count}q").pack_into, block, 24)
+
+    def point(self, arrays: Sequence[Array]) -> None:
+        """Tell compiled code of the arrays, which must be held until the call is done."""
+        self._pack(*map(id, arrays))
+
+
 @dataclass(frozen=True, slots=True)
 class Ready:
     """Tables bound to sizes, ready to be called again with arrays of the same shapes."""
@@ -98,6 +138,7 @@ class Ready:
     inputs: tuple[Taken, ...]
     outputs: tuple[tuple[Output, tuple[int, ...], Array | None], ...]
     checks: tuple[tuple[int, IndexCheck, int], ...]  # position of the input, check, size
+    guards: Guards
 
     def take(self, given: Mapping[str, Any]) -> list[Array] | None:
         """The arrays in order, if each is exactly what the last call had but for its values; else None."""
@@ -119,13 +160,6 @@ class Ready:
     def check(self, arrays: Sequence[Array]) -> None:
         for position, check, size in self.checks:
             check(arrays[position], size)
-
-    def point(self, arrays: Sequence[Array]) -> None:
-        """Put the arrays' addresses into their slots."""
-        slots = self.bound.slots
-        for known, array in zip(self.inputs, arrays, strict=True):
-            if known.slot >= 0:
-                slots[known.slot] = address_of(array)
 
     def results(self) -> dict[str, Array]:
         """New arrays for large outputs, in place to be written; small ones are copied by ``finish``."""

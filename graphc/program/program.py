@@ -15,7 +15,7 @@ from graphc.draw.kernels import KernelPlan
 from graphc.errors import InputError
 from graphc.graph import Cone, Constant
 from graphc.lower.schedule import Schedule
-from graphc.program.calling import SMALL, IndexCheck, Output, Ready, Taken, address_of, plain
+from graphc.program.calling import SMALL, Guards, IndexCheck, Output, Ready, Taken, address_of, plain
 from graphc.program.picture import kernel_plan
 from graphc.program.report import Report
 from graphc.program.stages import Cost, Plan, Stages
@@ -125,11 +125,13 @@ class Program:
             self._last = (
                 ready  # also when a check fails: tables that nobody else holds would keep an old arena
             )
-            ready.check(arrays)
             arrays = self._apart(arrays)  # held until the kernels have run
-            ready.point(arrays)
+            ready.guards.point(arrays)
             made = ready.results()
-            self._loaded.call(ready.address, ready.steps)
+            self._loaded.call(ready.address, ready.steps, ready.guards.address)
+            if ready.guards.refused.value:
+                ready.check(arrays)  # raises, with what compiled code has no words for
+                raise AssertionError("compiled code refused indices that Python admits")
             return ready.finish(made)
 
     def _apart(self, arrays: list[Array]) -> list[Array]:
@@ -168,7 +170,8 @@ class Program:
             bound.slots[slot] = address
         taken = tuple(self._taken(name, kind, sizes) for name, kind in self.inputs.items())
         outputs, checks = self._output_buffers(bound, sizes), self._checks(sizes)
-        ready = Ready(bound, bound.address, bound.count, taken, outputs, checks)
+        guards = Guards(bound, taken, checks)
+        ready = Ready(bound, bound.address, bound.count, taken, outputs, checks, guards)
         while len(self._bounds) >= MOST_BOUND:
             del self._bounds[next(iter(self._bounds))]
         self._bounds[tuple(sizes.values())] = ready

@@ -17,6 +17,7 @@ that finds everything in the cache goes from the first group to `jit` and never 
     gemm                        matrix products (gemm_vectors, gemm_tiles, gemm_dots, gemm_packs)
     steps team                  words of the entry; the threads at work
     language                    the words that emitted text imports: the contract with the code generator
+    guards                      what a call does before its first step
     compiler                    one function to object code
     build                       what is missing in a module, compiled
 

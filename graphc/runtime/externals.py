@@ -18,6 +18,7 @@ SOURCES = MappingProxyType(
     {
         "graphc_gemm_f32": ("graphc.runtime.gemm", "gemm_f32"),
         "graphc_gemm_f64": ("graphc.runtime.gemm", "gemm_f64"),
+        "graphc_admit": ("graphc.runtime.guards", "admit"),
         "graphc_run_team": ("graphc.runtime.team", "run_team"),
         WORK: ("graphc.runtime.team", "work"),
     }

@@ -24,7 +24,7 @@ from types import MappingProxyType
 from graphc.errors import CompileError
 from graphc.runtime import cache, externals, loader, threads, units
 
-_RUN = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
+_RUN = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 4)
 _lock = threading.RLock()
 _addresses: dict[str, int] = {}
 _compilations = 0
@@ -44,12 +44,13 @@ class Loaded:
     addresses: Mapping[str, int]
     compiled: int
     cached: int
-    _run: Callable[[int, int, int], None] | None
+    _run: Callable[[int, int, int, int], None] | None
 
-    def call(self, steps: int, count: int) -> None:
+    def call(self, steps: int, count: int, guards: int = 0) -> None:
         """Run `count` steps of the table at address `steps`, laid out as `graphc.runtime.launch` says.
 
-        The interpreter is free meanwhile. A table serves one call at a time; several Python threads may
+        Before them, what the block at `guards` asks for is done (`graphc.runtime.guards`); if it refuses, no
+        step runs. The interpreter is free meanwhile. A table serves one call at a time; several Python threads may
         call at once, each with a table of its own.
 
         Raises:
@@ -58,7 +59,7 @@ class Loaded:
         if self._run is None:
             raise CompileError("the module has no @entry; append launch.ENTRY to it")
         threads.start(_addresses[externals.WORK])
-        self._run(steps, count, threads.count())
+        self._run(steps, count, threads.count(), guards)
 
 
 def counters() -> int:

@@ -6,7 +6,7 @@ Units. A module holds functions, each of them compiled and cached on its own, wh
 
 - ``@kernel def name(lo, hi, args)``: the rows ``lo <= row < hi`` of one kernel; ``args`` is the address of
   its argument block. Serial; may call external functions; must not be able to raise.
-- ``@entry def run(steps, count, threads)``: runs ``count`` steps of the table at ``steps``; its text is
+- ``@entry def run(steps, count, threads, guards)``: runs ``count`` steps of the table at ``steps``; its text is
   ``launch.ENTRY`` for every program, and the table's layout is told there.
 
 Statements are assignments, ``if``, ``while`` and ``for`` over ``range`` (or, once in an entry, ``prange``);
@@ -109,6 +109,7 @@ from graphc.runtime.scalars import (
     u64,
 )
 from graphc.runtime.steps import (
+    admit,
     chunk_start,
     chunks,
     claim,
@@ -116,6 +117,7 @@ from graphc.runtime.steps import (
     finish,
     most_chunks,
     parallel_for,
+    refused,
     run_tiles,
     tiles,
     wait,
@@ -133,6 +135,7 @@ __all__ = [
     "accumulate_mul_f32",
     "accumulate_mul_f64",
     "address",
+    "admit",
     "b1",
     "b1_buffer",
     "b1_buffer_from",
@@ -181,6 +184,7 @@ __all__ = [
     "parallel_for",
     "prange",
     "quotient",
+    "refused",
     "remainder",
     "rint_f32",
     "rint_f64",

@@ -33,25 +33,27 @@ STATE, LOCK = 0, 8
 #: Looks at a cell before a waiting thread begins to offer its processor, and before an idle worker sleeps.
 PATIENCE, IDLE_LOOKS = 1000, 6000
 
-#: The entry of every program. A table serves one call at a time.
+#: The entry of every program. A table serves one call at a time; nothing runs if a guard refuses what came in.
 ENTRY = """\
 @entry
-def run(steps, count, threads):
-    threads = minimum_i64(threads, most_chunks(steps, count))
-    if threads <= 1:
-        for s in range(count):
-            run_tiles(steps, s, 0, tiles(steps, s))
-    else:
-        clear(steps, count)
-        for member in prange(threads):
+def run(steps, count, threads, guards):
+    admit(guards)
+    if not refused(guards):
+        threads = minimum_i64(threads, most_chunks(steps, count))
+        if threads <= 1:
             for s in range(count):
-                parts = chunks(steps, s, threads)
-                first = quotient(member * parts, threads)
-                for i in range(parts):
-                    chunk = remainder(first + i, parts)
-                    if claim(steps, s, chunk):
-                        tile = chunk_start(steps, s, chunk, parts)
-                        run_tiles(steps, s, tile, chunk_start(steps, s, chunk + 1, parts))
-                        finish(steps, s)
-                wait(steps, s, parts)
+                run_tiles(steps, s, 0, tiles(steps, s))
+        else:
+            clear(steps, count)
+            for member in prange(threads):
+                for s in range(count):
+                    parts = chunks(steps, s, threads)
+                    first = quotient(member * parts, threads)
+                    for i in range(parts):
+                        chunk = remainder(first + i, parts)
+                        if claim(steps, s, chunk):
+                            tile = chunk_start(steps, s, chunk, parts)
+                            run_tiles(steps, s, tile, chunk_start(steps, s, chunk + 1, parts))
+                            finish(steps, s)
+                    wait(steps, s, parts)
 """

@@ -52,6 +52,19 @@ def _chunk_start(
     return builder.udiv(builder.mul(chunk, _read(launch.TILES, builder, steps, s)), parts)
 
 
+def _admit(builder: ir.IRBuilder, guards: ir.Value) -> None:
+    call_symbol(builder, "graphc_admit", ir.VoidType(), [guards])
+
+
+def _refused(builder: ir.IRBuilder, guards: ir.Value) -> ir.Value:
+    """Whether the guards' result is not 0; without guards nothing is refused."""
+    refused = cgutils.alloca_once_value(builder, ir.IntType(1)(0))
+    with builder.if_then(builder.icmp_signed("!=", guards, WORD(0))):
+        result = builder.load(builder.inttoptr(guards, WORD.as_pointer()))
+        builder.store(builder.icmp_signed("!=", result, WORD(0)), refused)
+    return builder.load(refused)
+
+
 def _run_tiles(builder: ir.IRBuilder, steps: ir.Value, s: ir.Value, first: ir.Value, end: ir.Value) -> None:
     """Call the kernel for tiles `first` up to `end`, a group at a time."""
     count, rows, group = (
@@ -195,13 +208,15 @@ def _store(builder: ir.IRBuilder, address: ir.Value, value: ir.Value) -> None:
 
 
 _step = (_int64, _int64)
+admit = define("admit", types.void, (_int64,), _admit)
+refused = define("refused", types.boolean, (_int64,), _refused)
 tiles = define("tiles", _int64, _step, partial(_read, launch.TILES))
 chunks = define("chunks", _int64, (*_step, _int64), _chunks)
 chunk_start = define("chunk_start", _int64, (*_step, _int64, _int64), _chunk_start)
 run_tiles = define("run_tiles", types.void, (*_step, _int64, _int64), _run_tiles)
 most_chunks = define("most_chunks", _int64, _step, _most_chunks)
 clear = define("clear", types.void, _step, _clear)
-parallel_for = define("parallel_for", types.void, (_int64,) * 4, _parallel_for)
+parallel_for = define("parallel_for", types.void, (_int64,) * 5, _parallel_for)
 claim = define("claim", types.boolean, (*_step, _int64), _claim)
 finish = define("finish", types.void, _step, _finish)
 wait = define("wait", types.void, (*_step, _int64), _wait)
