@@ -15,6 +15,7 @@ import numpy as np
 from graphc.binding import check_indices
 from graphc.codegen.binding import Bound
 from graphc.errors import InputError
+from graphc.program.recycle import Recycled
 from graphc.types import Dim, Type
 
 Array = np.ndarray[Any, Any]
@@ -136,7 +137,7 @@ class Ready:
     address: int
     steps: int
     inputs: tuple[Taken, ...]
-    outputs: tuple[tuple[Output, tuple[int, ...], Array | None], ...]
+    outputs: tuple[tuple[Output, Recycled | Array], ...]
     checks: tuple[tuple[int, IndexCheck, int], ...]  # position of the input, check, size
     guards: Guards
 
@@ -162,16 +163,16 @@ class Ready:
             check(arrays[position], size)
 
     def results(self) -> dict[str, Array]:
-        """New arrays for large outputs, in place to be written; small ones are copied by ``finish``."""
+        """Arrays for large outputs, in place to be written; small ones are copied by ``finish``."""
         made: dict[str, Array] = {}
-        for output, shape, buffer in self.outputs:
-            if buffer is None:
-                made[output.name] = array = np.empty(shape, output.type.dtype.numpy)
+        for output, source in self.outputs:
+            if isinstance(source, Recycled):
+                made[output.name] = array = source.take()
                 self.bound.slots[output.slot] = address_of(array)
         return made
 
     def finish(self, made: dict[str, Array]) -> dict[str, Array]:
-        return {o.name: made[o.name] if buffer is None else buffer.copy() for o, _, buffer in self.outputs}
+        return {o.name: made[o.name] if isinstance(s, Recycled) else s.copy() for o, s in self.outputs}
 
 
 def plain(array: Array) -> Array:

@@ -17,6 +17,7 @@ from graphc.graph import Cone, Constant
 from graphc.lower.schedule import Schedule
 from graphc.program.calling import SMALL, Guards, IndexCheck, Output, Ready, Taken, address_of, plain
 from graphc.program.picture import kernel_plan
+from graphc.program.recycle import Recycled
 from graphc.program.report import Report
 from graphc.program.stages import Cost, Plan, Stages
 from graphc.program.store import Parameters, Store
@@ -193,16 +194,17 @@ class Program:
 
     def _output_buffers(
         self, bound: Bound, sizes: Mapping[str, int]
-    ) -> tuple[tuple[Output, tuple[int, ...], Array | None], ...]:
-        """Each output's shape, and where it is computed aside, its buffer."""
-        found: list[tuple[Output, tuple[int, ...], Array | None]] = []
+    ) -> tuple[tuple[Output, Recycled | Array], ...]:
+        """Where each output comes from: a buffer if it is small, else arrays of its own."""
+        found: list[tuple[Output, Recycled | Array]] = []
         for output in self._outputs:
-            shape = tuple(dim_evaluate(d, sizes) for d in output.type.shape)
-            small = int(np.prod(shape)) * output.type.dtype.itemsize <= SMALL
-            buffer = np.zeros(shape, output.type.dtype.numpy) if small else None
-            if buffer is not None:
-                bound.slots[output.slot] = address_of(buffer)
-            found.append((output, shape, buffer))
+            shape, dtype = tuple(dim_evaluate(d, sizes) for d in output.type.shape), output.type.dtype.numpy
+            if int(np.prod(shape)) * dtype.itemsize > SMALL:
+                found.append((output, Recycled(shape, dtype)))
+                continue
+            buffer = np.zeros(shape, dtype)
+            bound.slots[output.slot] = address_of(buffer)
+            found.append((output, buffer))
         return tuple(found)
 
     # ------------------------------------------------------------------------------------------- looking
