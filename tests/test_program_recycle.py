@@ -29,7 +29,13 @@ def test_results_that_are_held_stay_as_they_were(program: gc.Program) -> None:
 
 @pytest.mark.parametrize(
     "keep",
-    [lambda y: y[:1], lambda y: memoryview(y), lambda y: y.reshape(2, -1).T, lambda y: {"deep": [y]}, lambda y: iter(y)],
+    [
+        lambda y: y[:1],
+        lambda y: memoryview(y),
+        lambda y: y.reshape(2, -1).T,
+        lambda y: {"deep": [y]},
+        lambda y: iter(y),
+    ],
     ids=["slice", "memoryview", "transposed view", "container", "iterator"],
 )
 def test_whatever_refers_to_a_result_holds_it(program: gc.Program, keep) -> None:

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -150,7 +150,7 @@ class Ready:
             value = given.get(known.name)
             if (
                 type(value) is not np.ndarray
-                or value.dtype != known.dtype
+                or (value.dtype is not known.dtype and value.dtype != known.dtype)
                 or value.shape != known.shape
                 or not value.flags.carray
             ):
@@ -173,6 +173,31 @@ class Ready:
 
     def finish(self, made: dict[str, Array]) -> dict[str, Array]:
         return {o.name: made[o.name] if isinstance(s, Recycled) else s.copy() for o, s in self.outputs}
+
+
+class BoundCall:
+    """A call of a program on arrays that stay where they are; ``Program.bind`` makes it."""
+
+    __slots__ = ("_arrays", "_program", "_ready", "outputs")
+
+    def __init__(self, program: Runs, ready: Ready, arrays: Sequence[Array]) -> None:
+        self._program, self._ready, self._arrays = program, ready, arrays
+        ready.guards.point(arrays)
+        large = ready.results()
+        self.outputs = {o.name: large[o.name] if isinstance(s, Recycled) else s for o, s in ready.outputs}
+
+    def __call__(self) -> dict[str, Array]:
+        """Run once; the arrays that come back are ``outputs``. Raises ``InputError`` for indices out of range."""
+        self._program.run_bound(self._ready)
+        if self._ready.guards.refused.value:
+            self._ready.check(self._arrays)
+        return self.outputs
+
+
+class Runs(Protocol):
+    """What a bound call needs of its program."""
+
+    def run_bound(self, ready: Ready, /) -> None: ...
 
 
 def plain(array: Array) -> Array:

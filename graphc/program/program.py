@@ -15,7 +15,17 @@ from graphc.draw.kernels import KernelPlan
 from graphc.errors import InputError
 from graphc.graph import Cone, Constant
 from graphc.lower.schedule import Schedule
-from graphc.program.calling import SMALL, Guards, IndexCheck, Output, Ready, Taken, address_of, plain
+from graphc.program.calling import (
+    SMALL,
+    BoundCall,
+    Guards,
+    IndexCheck,
+    Output,
+    Ready,
+    Taken,
+    address_of,
+    plain,
+)
 from graphc.program.picture import kernel_plan
 from graphc.program.recycle import Recycled
 from graphc.program.report import Report
@@ -85,6 +95,7 @@ class Program:
         self._bounds: dict[tuple[int, ...], Ready] = {}
         self._last: Ready | None = None
         self._arena = aligned(64)
+        self._arena_address = self._arena.ctypes.data
 
     def _declared_outputs(self, cone: Cone) -> list[Output]:
         program = self._schedule.program
@@ -135,6 +146,44 @@ class Program:
                 raise AssertionError("compiled code refused indices that Python admits")
             return ready.finish(made)
 
+    def bind(self, /, **inputs: Array) -> BoundCall:
+        """A call without arguments on these very arrays, to be filled anew before each call: all checks but those of
+        values are done here, once. It returns the same arrays each time, which the next call writes anew.
+
+        Raises ``InputError`` for arrays that kernels cannot read where they lie: another dtype, strided, or views of
+        parameters that the program updates.
+
+        >>> import graphc as gc
+        >>> x = gc.Graph().input("x", ("N",))
+        >>> rows = np.ones(3, np.float32)
+        >>> double = gc.compile({"y": x * 2}).bind(x=rows)
+        >>> rows[:] = 5
+        >>> double()["y"].tolist()
+        [10.0, 10.0, 10.0]
+        """
+        with self._store.lock:
+            arrays, sizes = self._binder(inputs)
+            for name, array in arrays.items():
+                if (
+                    array is not inputs[name]
+                    or plain(array) is not array
+                    or self._apart([array])[0] is not array
+                ):
+                    kind = self.inputs[name]
+                    raise InputError(
+                        f"bind reads arrays where they lie, and input {name!r} must be copied for that; give a "
+                        f"contiguous {kind.dtype} array of its own"
+                    ).located(self.name)
+            ready = self._tables_for(sizes)
+            return BoundCall(self, ready, [arrays[known.name] for known in ready.inputs])
+
+    def run_bound(self, ready: Ready) -> None:
+        """Run on the arrays that ``ready`` points to already."""
+        with self._store.lock:
+            if ready.bound.arena != self._arena_address:
+                ready.bound.place(self._arena_address)
+            self._loaded.call(ready.address, ready.steps, ready.guards.address)
+
     def _apart(self, arrays: list[Array]) -> list[Array]:
         """``arrays``, those copied that are views of parameters which this call updates in place."""
         for array in arrays:
@@ -158,25 +207,30 @@ class Program:
         return ready, [plain(arrays[known.name]) for known in ready.inputs]
 
     def _bind(self, sizes: Mapping[str, int]) -> Ready:
-        """Tables for new sizes: no compilation, only arithmetic."""
+        """Tables for new sizes, remembered."""
+        ready = self._tables_for(sizes)
+        while len(self._bounds) >= MOST_BOUND:
+            del self._bounds[next(iter(self._bounds))]
+        self._bounds[tuple(sizes.values())] = ready
+        return ready
+
+    def _tables_for(self, sizes: Mapping[str, int]) -> Ready:
+        """No compilation, only arithmetic."""
         self._size_checks(sizes)
         self._check_indexed(sizes)
         bound = self._tables.bind(sizes)
         if bound.plan.peak + 64 > self._arena.nbytes:
             self._arena = aligned(bound.plan.peak + 64)
+            self._arena_address = self._arena.ctypes.data
             for other in self._bounds.values():
-                other.bound.place(self._arena.ctypes.data)
-        bound.place(self._arena.ctypes.data)
+                other.bound.place(self._arena_address)
+        bound.place(self._arena_address)
         for slot, address in self._fixed.items():
             bound.slots[slot] = address
         taken = tuple(self._taken(name, kind, sizes) for name, kind in self.inputs.items())
         outputs, checks = self._output_buffers(bound, sizes), self._checks(sizes)
         guards = Guards(bound, taken, checks)
-        ready = Ready(bound, bound.address, bound.count, taken, outputs, checks, guards)
-        while len(self._bounds) >= MOST_BOUND:
-            del self._bounds[next(iter(self._bounds))]
-        self._bounds[tuple(sizes.values())] = ready
-        return ready
+        return Ready(bound, bound.address, bound.count, taken, outputs, checks, guards)
 
     def _check_indexed(self, sizes: Mapping[str, int]) -> None:
         for check in self._index_checks:

@@ -57,6 +57,12 @@ ROWS = [
         lambda: program()(IMAGES, LABELS),
         "'net' takes its inputs by name; call it with x=..., t=...",
     ),
+    (
+        InputError,
+        lambda: program().bind(x=IMAGES.tolist(), t=LABELS),
+        "net: bind reads arrays where they lie, and input 'x' must be copied for that; give a contiguous "
+        "float32 array of its own",
+    ),
     (InputError, lambda: program()(), "input 'x': it is missing; give an array of f32[N,64]"),
     (InputError, lambda: program()(x=IMAGES), "input 't': it is missing; give an array of i32[N]"),
     (InputError, lambda: call(z=3), "input 'z': there is no such input; the inputs are 'x', 't'"),
