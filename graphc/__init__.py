@@ -21,6 +21,7 @@ from those above it:
     lower                       nests, fusion, kernels, schedule, memory plan
     runtime                     intrinsics, vector math, matrix products, threads, cache  [Numba and llvmlite only here]
     codegen                     kernels and modules as text, tables for the parallel entry
+    machine                     what this host can do, measured and remembered
     draw                        DOT, pictures                                             [Graphviz only here]
     program                     compile() and programs
     nn losses optim             layers, losses, optimisers

@@ -165,10 +165,17 @@ def remembered() -> Machine | None:
 def from_json(found: Any) -> Machine | None:
     """The machine that ``dataclasses.asdict`` made into plain data; None for data of another form."""
     try:
-        levels = tuple(Level(**level) for level in found["levels"])
-        peaks = {name: (float(one), float(both)) for name, (one, both) in found["peaks"].items()}
-        return Machine(**{**found, "levels": levels, "peaks": peaks, "lacks": tuple(found["lacks"])})
-    except (KeyError, TypeError, ValueError):
+        return Machine(
+            cpu=str(found["cpu"]),
+            threads=int(found["threads"]),
+            peaks={str(name): (float(one), float(both)) for name, (one, both) in found["peaks"].items()},
+            levels=tuple(Level(**level) for level in found["levels"]),
+            step=float(found["step"]),
+            meeting=float(found["meeting"]),
+            region=float(found["region"]),
+            lacks=tuple(map(str, found["lacks"])),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError):
         return None
 
 
@@ -220,11 +227,7 @@ def measure() -> Machine:
 
 @cache
 def _loaded() -> jit.Loaded:
-    words = "address entry f32 f32_buffer gemm_f32 gemm_f64 kernel prange size".split()
-    words += "chunk_start chunks claim clear finish most_chunks run_tile tiles wait minimum_i64".split()
-    words += "quotient remainder".split()
-    head = f"from graphc.runtime.language import {', '.join(words)}\n"
-    return jit.load(head + _TEXT + launch.ENTRY, "<graphc machine>")
+    return jit.load(f"from graphc.runtime.language import *\n{_TEXT}{launch.ENTRY}", "<graphc machine>")
 
 
 def _peak(loaded: jit.Loaded, dtype: str, members: int) -> float:
@@ -282,6 +285,7 @@ def _call(
     table = np.frombuffer(aligned(8 * launch.STEP_WORDS * count), np.int64).reshape(count, launch.STEP_WORDS)
     table[:, launch.KERNEL], table[:, launch.ARGS] = loaded.addresses[kernel], block.ctypes.data
     table[:, launch.TILES] = table[:, launch.ROWS] = members
+    table[:, launch.GROUP] = 1
 
     def call(kept: Any = block) -> None:
         loaded.call(table.ctypes.data, count)

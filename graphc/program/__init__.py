@@ -1,9 +1,13 @@
 """Programs: compile, call, inspect."""
 
 from graphc.program.compile import compile
+from graphc.program.profile import KernelTime, Profile
 from graphc.program.program import Program
 from graphc.program.report import Report
-from graphc.program.stages import Cost, Plan, Stages
+from graphc.program.stages import Cost, KernelCost, Plan, Stages
 from graphc.program.store import Parameters, Store
 
-__all__ = ["Cost", "Parameters", "Plan", "Program", "Report", "Stages", "Store", "compile"]
+__all__ = [
+    "Cost", "KernelCost", "KernelTime", "Parameters", "Plan", "Profile", "Program", "Report", "Stages", "Store",
+    "compile",
+]  # fmt: skip

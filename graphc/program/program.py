@@ -7,9 +7,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from graphc import machine
 from graphc.binding import Binder, SizeChecks
 from graphc.codegen.binding import Bound, Tables, aligned
 from graphc.codegen.module import Module
+from graphc.codegen.runs import run_order
 from graphc.draw import Drawing, draw
 from graphc.draw.kernels import KernelPlan
 from graphc.errors import InputError
@@ -27,11 +29,12 @@ from graphc.program.calling import (
     plain,
 )
 from graphc.program.picture import kernel_plan
+from graphc.program.profile import Profile, kernel_times, lent, step_seconds, working_set
 from graphc.program.recycle import Recycled
 from graphc.program.report import Report
 from graphc.program.stages import Cost, Plan, Stages
 from graphc.program.store import Parameters, Store
-from graphc.runtime import jit
+from graphc.runtime import jit, threads
 from graphc.size import dim_evaluate
 from graphc.types import Type
 
@@ -51,6 +54,7 @@ class Program:
     stages, source:  the graph after each pass, and the emitted kernels as text
     cost, plan:      operations and memory over symbolic sizes; ``.at(N=32)`` gives numbers
     report():        what was shared, rewritten and planned
+    profile():       time of each kernel beside what this host can do
     draw():          a picture of the kernels
     """
 
@@ -115,12 +119,7 @@ class Program:
     def _fixed_addresses(self) -> dict[int, int]:
         """Slots that never change: parameters, states and constants."""
         fixed = {k: array.ctypes.data for k, array in self._constants.items()}
-        for storage in self._schedule.storages:
-            if storage.kind in ("param", "state"):
-                fixed[storage.number] = self._store.arrays[
-                    _leaf_name(self._schedule, storage.value)
-                ].ctypes.data
-        return fixed
+        return fixed | {k: array.ctypes.data for k, array in self._stored_arrays().items()}
 
     # ------------------------------------------------------------------------------------------- calling
 
@@ -260,6 +259,44 @@ class Program:
             bound.slots[output.slot] = address_of(buffer)
             found.append((output, buffer))
         return tuple(found)
+
+    def profile(self, /, **inputs: Any) -> Profile:
+        """Time of each kernel beside its roofline, measured on ``inputs``; ``print`` it.
+
+        Steps run one by one, on all threads, for some tenths of a second. Kernels work on copies of parameters and
+        states, so nothing changes. What the host can do is measured when it is first asked for. Raises as a call does.
+
+        >>> import graphc as gc
+        >>> g = gc.Graph("square")
+        >>> x = g.input("x", ("N",))
+        >>> profile = gc.compile({"y": gc.sum(x * x)}).profile(x=np.ones(1000, np.float32))
+        >>> profile.kernels[0].flops
+        2000
+        """
+        host = machine.this()
+        with self._store.lock:
+            ready, arrays = self._prepare(inputs)
+            ready.check(arrays)
+            for known, array in zip(ready.inputs, arrays, strict=True):
+                if known.slot >= 0:
+                    ready.bound.slots[known.slot] = address_of(array)
+            made = ready.results()
+            with lent(ready.bound.slots, self._stored_arrays()):
+                seconds, call = step_seconds(self._loaded, ready.address, ready.steps)
+            ready.finish(made)
+        sizes = self._binder(inputs)[1]
+        env, _, _ = self._tables.cut(dict(sizes))
+        runs = run_order(self._module.steps, self._tables.runs(env))
+        by_step = [float(seconds[positions].sum()) for positions in runs]
+        storages = self._schedule.storages
+        used = working_set(storages, env, ready.bound.plan.peak)
+        rows = kernel_times(self._module, storages, env, by_step, host, used)
+        return Profile(self.name, sizes, threads.count(), tuple(rows), call, used, host)
+
+    def _stored_arrays(self) -> dict[int, Array]:
+        """The arrays of parameters and states by storage."""
+        stored = (s for s in self._schedule.storages if s.kind in ("param", "state"))
+        return {s.number: self._store.arrays[_leaf_name(self._schedule, s.value)] for s in stored}
 
     # ------------------------------------------------------------------------------------------- looking
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphc.codegen.binding import Tables
-from graphc.codegen.module import Module
+from graphc.codegen.module import EmittedKernel, Module
 from graphc.graph import Handle
 from graphc.lower.memory import MemoryPlan
 from graphc.lower.schedule import Schedule
@@ -40,24 +40,46 @@ class Stages(Mapping[str, Any]):
 
 
 @dataclass(frozen=True, slots=True)
+class KernelCost:
+    """Work of all steps that run a kernel, symbolic: operations, and bytes of the buffers that it reads or writes."""
+
+    name: str
+    steps: int
+    flops: Dim
+    bytes: Dim
+
+    def __str__(self) -> str:
+        steps = f", {self.steps} steps" if self.steps > 1 else ""
+        return f"{self.name}: {self.flops} floating-point operations, {self.bytes} bytes{steps}"
+
+
+@dataclass(frozen=True, slots=True)
 class Cost:
-    """Work of one call: ``flops`` and ``bytes``, symbolic; ``at(N=32)`` gives numbers."""
+    """Work of one call: ``flops`` and ``bytes``, symbolic, in all and by kernel; ``at(N=32)`` gives numbers."""
 
     flops: Dim
     bytes: Dim
+    kernels: tuple[KernelCost, ...]
 
     @staticmethod
     def of(module: Module) -> Cost:
         unknown = {name for s in module.steps for name in s.tiles}
-        flops = sum((s.times * (s.product_flops + s.other_flops) for s in module.steps), 0)
-        moved = sum((s.times * s.bytes for s in module.steps), 0)
-        return Cost(one_tile(flops, unknown), one_tile(moved, unknown))
+        kernels = tuple(_kernel_cost(module, kernel, unknown) for kernel in module.kernels)
+        return Cost(sum((k.flops for k in kernels), 0), sum((k.bytes for k in kernels), 0), kernels)
 
     def at(self, **sizes: int) -> dict[str, int]:
         return {"flops": dim_evaluate(self.flops, sizes), "bytes": dim_evaluate(self.bytes, sizes)}
 
     def __str__(self) -> str:
-        return f"{self.flops} floating-point operations, {self.bytes} bytes"
+        total = f"{self.flops} floating-point operations, {self.bytes} bytes"
+        return "\n".join([total, *(f"  {kernel}" for kernel in self.kernels)])
+
+
+def _kernel_cost(module: Module, kernel: EmittedKernel, unknown: set[str]) -> KernelCost:
+    steps = [module.steps[number] for number in kernel.steps]
+    flops = sum((s.times * (s.product_flops + s.other_flops) for s in steps), 0)
+    moved = sum((s.times * s.bytes for s in steps), 0)
+    return KernelCost(kernel.name, len(steps), one_tile(flops, unknown), one_tile(moved, unknown))
 
 
 def one_tile(dim: Dim, tiles: set[str]) -> Dim:
