@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from graphc import registry
 from graphc.errors import GraphcError, GraphError
 from graphc.graph import LEAVES, Cone, Graph, check_update
+from graphc.graph.body import body_of, check_body
 from graphc.graph.node import Constant, Node
 from graphc.types import Checks, Type
 
@@ -116,6 +117,10 @@ def _inferred(node: Node, operands: Sequence[Type]) -> Type:
         return Type(value.dtype, value.shape)
     if node.op in LEAVES:
         return node.type
+    body = body_of(node)
+    if body is not None:
+        check_body(body)
+        check(body.graph)
     return registry.lookup(node.op).infer(Checks(), operands, dict(node.params))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -179,6 +179,10 @@ class Run:
     def _apply(self, node: Node, operands: Sequence[Array]) -> Array:
         kind = self._concrete_type(node)
         params = {name: concrete(value, self.sizes) for name, value in node.params}
+        if self.mode == "train":
+            params = {
+                name: _trained(value) if isinstance(value, Body) else value for name, value in params.items()
+            }
         value = np.asarray(registry.lookup(node.op).reference(operands, params, kind))
         if value.shape != kind.shape or value.dtype != kind.dtype.numpy:
             given = f"{value.dtype}{list(value.shape)}"
@@ -197,6 +201,16 @@ class Run:
                 f"its shape {shape_text(shape)} would be {sizes}; sizes are at least 0, give larger inputs"
             )
         return Type(node.type.dtype, sizes)
+
+
+def _trained(body: Body) -> Body:
+    """``body`` with the branches of each phase exchanged: a phase by itself is its second operand."""
+    phases = any(node.op == "phase" for node in body.graph.nodes)
+    return Body(body.copied(change=_exchanged), body.following) if phases else body
+
+
+def _exchanged(node: Node) -> Node:
+    return replace(node, operands=node.operands[::-1]) if node.op == "phase" else node
 
 
 def concrete(value: Any, sizes: Mapping[str, int]) -> Any:

@@ -409,3 +409,69 @@ def test_a_training_step_updates_weights_that_loops_read() -> None:
         np.testing.assert_allclose(step(x=values)["loss"], found[0])
         weights = weights - 0.1 * found[1]
         np.testing.assert_allclose(step.params["w"], weights)
+
+
+# ------------------------------------------------------------------------------------------ passes and phases
+
+
+def test_passes_go_into_bodies_and_drop_carries_that_nobody_reads() -> None:
+    g = gc.Graph()
+    x = g.input("x", ("T", 4))
+
+    def cell(carry: Any, x: Handle) -> Any:
+        count, h = carry
+        return (count + 1.0, gc.tanh(h * 1.0 + x * 1.0)), h
+
+    _, ys = gc.scan(cell, (x[0], x[0]), x)
+    program = gc.compile({"ys": ys}, verify=True)
+    (body,) = (b for b in map(body_of, program.stages["prune 2"].graph.nodes) if b)
+    assert [node.op for node in body.graph.nodes] == ["input", "input", "add", "tanh"]
+    hold(program, {"ys": ys}, {"x": draw(3, 4).astype("float32")})
+
+
+def test_what_rewriting_frees_from_the_carry_leaves_the_loop() -> None:
+    g = gc.Graph()
+    x, w = g.input("x", ("T", 4)), g.input("w", (4, 4))
+    last, _ = gc.scan(
+        lambda h, x: (gc.sin(h) + (x + gc.where(gc.full_like(h, 0) == 0, x, h)) @ w, None), x[0], x
+    )
+    program = gc.compile({"last": last}, verify=True)
+    (body,) = {b for b in map(body_of, program.stages["prune 2"].graph.nodes) if b}
+    assert "einsum" not in [node.op for node in body.graph.nodes]
+    hold(program, {"last": last}, {"x": draw(3, 4).astype("float32"), "w": draw(4, 4).astype("float32")})
+
+
+def test_formulas_in_bodies_are_stabilised_before_they_are_differentiated() -> None:
+    g = gc.Graph()
+    x, w = g.input("x", ("T", 4), "float64"), g.input("w", (4,), "float64")
+
+    def cell(h: Handle, x: Handle) -> Any:
+        weights = gc.exp(h * x) / gc.sum(gc.exp(h * x))
+        return gc.log(1 + gc.exp(weights * w)), weights
+
+    last, _ = gc.scan(cell, gc.ones_like(x[0]), x)
+    slope = gc.grad(gc.sum(last), w)
+    values = {"x": np.full((3, 4), 1000.0), "w": np.full(4, 1000.0)}
+    assert np.all(np.isfinite(gc.interpret(slope, **values)))
+    hold(gc.compile({"slope": slope}), {"slope": slope}, values)
+
+
+@pytest.mark.parametrize("mode", ["train", "eval"])
+def test_a_phase_within_a_step(mode: Any) -> None:
+    g = gc.Graph()
+    x = g.input("x", ("T", 2), "float64")
+    last, ys = gc.scan(lambda h, x: (gc.phase(train=h + x, eval=h * x), h), gc.ones_like(x[0]), x)
+    values = draw(3, 2)
+    due = 1 + values.sum(0) if mode == "train" else values.prod(0)
+    np.testing.assert_allclose(gc.interpret(last, mode=mode, x=values), due)
+    found = gc.compile({"last": last, "ys": ys}, mode=mode)(x=values)
+    np.testing.assert_allclose(found["last"], due)
+
+
+def test_a_reduction_over_the_steps_of_a_contraction_is_one_contraction() -> None:
+    hs, _, _ = lstm(gc.Graph(), 5)
+    slope = gc.grad(gc.sum(hs * hs), hs.graph["u"])
+    program = gc.compile({"u": slope})
+    after = program.stages["prune 2"].graph.nodes
+    assert not [node for node in after if node.op == "sum" and node.type.shape == slope.shape]
+    assert slope.node.op == "sum"

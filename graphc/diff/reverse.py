@@ -9,7 +9,7 @@ from typing import Any
 from graphc import registry
 from graphc.diff.masking import AdjointBuild
 from graphc.errors import DifferentiationError, GraphError
-from graphc.graph import Build, Constant, Graph, Handle, lift
+from graphc.graph import Build, Constant, Graph, Handle, lift, together
 from graphc.registry import Application
 from graphc.rewrite import stabilise_cone
 from graphc.types import Shape, shape_text
@@ -177,9 +177,10 @@ class _Sweep:
 
     def run(self) -> None:
         active, order = self._active()
-        together = _together(self.graph, order)
+        groups = together(self.graph, order)
         for at in reversed(order):
-            outputs = [k for k in together.get(at, [at]) if k in active and k in self.adjoints]
+            group = groups.get(at, [at])  # visited at its first node, when all readers of all of it have been
+            outputs = [k for k in group if at == group[0] and k in active and k in self.adjoints]
             if outputs and self.graph.nodes[at].operands:
                 self._step(at, active, outputs)
 
@@ -223,19 +224,6 @@ class _Sweep:
     def result(self, node: Handle) -> Handle:
         found = self.adjoints.get(node.id)
         return Build(self.graph).filled(0.0, node.type) if found is None else self._shaped(found, node.shape)
-
-
-def _together(graph: Graph, order: Iterable[int]) -> dict[int, list[int]]:
-    """By node, the nodes that are one computation and whose turn it is there: at the first of them, when all that
-    reads one of them has been visited."""
-    found: dict[Any, list[int]] = {}
-    for at in order:
-        node = graph.nodes[at]
-        chosen = registry.lookup(node.op).selects if node.operands else ()
-        if chosen:
-            rest = tuple(p for p in node.params if p[0] not in chosen)
-            found.setdefault((node.op, node.operands, rest), []).append(at)
-    return {at: group if at == group[0] else [] for group in found.values() for at in group}
 
 
 def _smaller(have: Shape, due: Shape) -> bool:

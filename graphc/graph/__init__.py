@@ -1,6 +1,6 @@
 """Graphs, handles and their text form."""
 
-from graphc.graph.body import Around, Body, body_of, read_body
+from graphc.graph.body import Around, Body, body_of, read_body, together
 from graphc.graph.cone import Cone, Rebuilt, rebuild
 from graphc.graph.core import Graph, Required, check_update
 from graphc.graph.handle import (
@@ -47,4 +47,5 @@ __all__ = [
     "public",
     "read_body",
     "rebuild",
+    "together",
 ]  # fmt: skip

@@ -13,10 +13,11 @@ inputs' names tell their kinds, with one more line:
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+from graphc import registry
 from graphc.errors import GraphError
 from graphc.graph.core import Graph
 from graphc.graph.handle import Handle
@@ -79,12 +80,14 @@ class Body(Parameter):
     def __repr__(self) -> str:
         return f"<body of {len(self.graph)} nodes>"
 
-    def copied(self, sizes: Mapping[str, int] | None = None) -> Graph:
+    def copied(
+        self, sizes: Mapping[str, int] | None = None, change: Callable[[Node], Node] | None = None
+    ) -> Graph:
         """The graph again, to be appended to: every node keeps its id; symbols in ``sizes`` become ints."""
         target = Graph(self.graph.name)
         for at, node in enumerate(self.graph.nodes):
             with target.on_behalf_of(self.graph.origins(at)):
-                _copy(target, node, sizes or {})
+                _copy(target, node if change is None else change(node), sizes or {})
         return target
 
     def bound(self, sizes: Mapping[str, int]) -> Body:
@@ -99,6 +102,18 @@ def kind_of(node: Node) -> str:
 def body_of(node: Node) -> Body | None:
     """The body that ``node`` repeats, if it is a loop."""
     return next((value for _, value in node.params if isinstance(value, Body)), None)
+
+
+def together(graph: Graph, nodes: Iterable[int]) -> dict[int, list[int]]:
+    """Of ``nodes``, those that are results of one computation, a loop for instance: by each, all of it."""
+    groups: dict[Any, list[int]] = {}
+    for at in nodes:
+        node = graph.nodes[at]
+        chosen = () if node.is_leaf else registry.lookup(node.op).selects
+        if chosen:
+            rest = tuple(p for p in node.params if p[0] not in chosen)
+            groups.setdefault((node.op, node.operands, rest), []).append(at)
+    return {at: group for group in groups.values() for at in group}
 
 
 def _is_symbolic(text: str) -> bool:
@@ -197,4 +212,5 @@ __all__ = [
     "check_body",
     "kind_of",
     "read_body",
+    "together",
 ]

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from graphc import registry
-from graphc.graph import Cone, Graph, Node, body_of
+from graphc.graph import Cone, Node, together
 from graphc.loops import (
     Axis,
     Call,
@@ -75,7 +75,7 @@ class Expansion:
     def add_nodes(self, nodes: Sequence[int]) -> None:
         """Expand ``nodes`` of the scope, in topological order; those of a loop together."""
         graph, number_of = self.scope.graph, self.scope.number_of
-        loops = _loops(graph, nodes)
+        loops = together(graph, nodes)
         for at in nodes:
             if at not in loops:
                 number_of[at] = self.add_node(at, graph.nodes[at])
@@ -222,18 +222,6 @@ class Expansion:
         inlined = at_index(value.loop.expr, index)
         small = sum(1 for _ in walk(inlined)) <= INLINE_LIMIT
         return inlined if small else Load(number, index, value.dtype)
-
-
-def _loops(graph: Graph, nodes: Sequence[int]) -> dict[int, list[int]]:
-    """The nodes that are values of loops, each with all of its loop."""
-    groups: dict[object, list[int]] = {}
-    for at in nodes:
-        node = graph.nodes[at]
-        if body_of(node) is not None:
-            chosen = registry.lookup(node.op).selects
-            rest = tuple(p for p in node.params if p[0] not in chosen)
-            groups.setdefault((node.operands, rest), []).append(at)
-    return {at: group for group in groups.values() for at in group}
 
 
 def _squeeze(loop: Loop) -> Loop:

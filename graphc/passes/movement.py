@@ -128,6 +128,21 @@ def reduced_twice(b: Rewriter, term: Term) -> Handle | None:
     return b("reshape", merged, shape=term.type.shape)
 
 
+@identity(MOVEMENT, "sum")
+def summed_einsum(b: Rewriter, term: Term) -> Handle | None:
+    """A contraction summed over an index that all its operands have is a contraction over that index too."""
+    (y,) = term.operands
+    inner = b.sees(y, "einsum")
+    if inner is None or not _alone(b, y) or not y.dtype.is_float:
+        return None
+    words, out = letters_of(inner.params["spec"])
+    summed = {out[axis] for axis in _axes(term)}
+    if any(letter not in word for letter in summed for word in words):
+        return None
+    merged = b("einsum", *inner.operands, spec=canonical(words, [i for i in out if i not in summed]))
+    return b("reshape", merged, shape=term.type.shape)
+
+
 # ---------------------------------------------------------------------------------------------- contraction
 
 

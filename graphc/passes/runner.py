@@ -12,7 +12,7 @@ from graphc.graph import Cone
 from graphc.passes.fold import fold
 from graphc.passes.simplify import simplify
 from graphc.passes.structure import prune, resolve_phase, share
-from graphc.rewrite import Applied, Rewritten, stabilise
+from graphc.rewrite import Applied, Rewritten, rewrite_bodies, stabilise
 
 Pass = Callable[[Cone], Rewritten]
 
@@ -97,8 +97,16 @@ def run(cone: Cone, passes: Sequence[Pass] = DEFAULT, *, verify: bool = False) -
 
 def _stepped(one: Pass, cone: Cone) -> Step:
     began = perf_counter()
-    done = one(cone)
+    done = everywhere(one, cone)
     return Step(one.__name__, cone, done.cone, perf_counter() - began, done.mapping, done.applied)
+
+
+def everywhere(one: Pass, cone: Cone) -> Rewritten:
+    """``one`` over the bodies of loops, the innermost first, and then over the graph itself."""
+    inner = rewrite_bodies(cone, lambda body: everywhere(one, body))
+    done = one(inner.cone)
+    mapping = {at: done.mapping[now] for at, now in inner.mapping.items() if now in done.mapping}
+    return Rewritten(done.cone, mapping, (*inner.applied, *done.applied))
 
 
 def _verify(step: Step) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from graphc.graph import Cone, Graph, Handle
+from graphc.graph import Build, Cone, Graph, Handle
+from graphc.rewrite.bodies import Loop, Rebuilt, loops_of, rewrite_bodies, rewritten
 from graphc.rewrite.engine import Applied, Rewriter, Rewritten, Term, by_op, rewrite_cone
 from graphc.rewrite.rules import RULES
 
@@ -38,9 +39,44 @@ def stabilise_cone(
     roots, cut = list(roots), frozenset(cuts)
     b = Rewriter(graph, _TABLE, set(cut))
     mapping = {at: at for at in graph.ancestors(roots)}
-    for at in _down_to(graph, roots, cut):
-        mapping[at] = _restated(b, at, mapping)
+    order = _down_to(graph, roots, cut)
+    loops = _Loops(b, loops_of(graph, [at for at in order if at not in cut]))
+    for at in order:
+        mapping[at] = loops.restated(at, mapping) if loops.changes(at) else _restated(b, at, mapping)
     return mapping, tuple(b.applied)
+
+
+class _Loops:
+    """The loops of a graph whose bodies a rule changes."""
+
+    def __init__(self, b: Rewriter, loops: Mapping[int, Loop]) -> None:
+        self.b = b
+        self.loops = loops
+        self.done = {loop.nodes[0]: rewritten(loop, _everywhere) for loop in loops.values()}
+        self.built: dict[int, Rebuilt] = {}
+
+    def changes(self, at: int) -> bool:
+        return at in self.loops and self.done[self.loops[at].nodes[0]] is not None
+
+    def restated(self, at: int, mapping: Mapping[int, int]) -> int:
+        graph, loop = self.b.graph, self.loops[at]
+        first, done = loop.nodes[0], self.done[loop.nodes[0]]
+        assert done is not None
+        with self.b.standing_for(at, graph):
+            if first not in self.built:
+                operands = [graph.handle(mapping[i]) for i in loop.node.operands]
+                self.built[first] = Rebuilt(Build(graph), loop, done, operands)
+                self.b.applied.extend(done.applied)
+            made = self.built[first].value(graph.nodes[at])
+        return _inherited(self.b, at, made)
+
+
+def _everywhere(cone: Cone) -> Rewritten:
+    """``stabilise``, also in the bodies of loops within a body."""
+    inner = rewrite_bodies(cone, _everywhere)
+    done = stabilise(inner.cone)
+    mapping = {at: done.mapping[now] for at, now in inner.mapping.items() if now in done.mapping}
+    return Rewritten(done.cone, mapping, (*inner.applied, *done.applied))
 
 
 def _restated(b: Rewriter, at: int, mapping: Mapping[int, int]) -> int:
