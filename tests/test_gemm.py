@@ -133,6 +133,14 @@ def test_products_of_every_size_and_layout(compiled: tuple[np.dtype, Product]) -
         check(product, a, b, (accumulate + repeat) % 2, rng)
 
 
+def test_transposed_left_factors_are_packed_tile_by_tile(compiled: tuple[np.dtype, Product]) -> None:
+    dtype, product = compiled
+    rng = np.random.default_rng(5)
+    for m, k in itertools.product((*range(1, 35), 120, 270), (3, 300)):
+        a, b = matrix(rng, m, k, "columns", dtype), matrix(rng, k, 133, "rows", dtype)
+        check(product, a, b, m % 2, rng)
+
+
 @pytest.mark.parametrize(("left", "right"), list(itertools.product(LAYOUTS, LAYOUTS)))
 def test_a_row_has_the_same_bytes_however_rows_are_split(
     compiled: tuple[np.dtype, Product], left: str, right: str
