@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphc.codegen.frame import Frame, sum_of
+from graphc.codegen.ranges import Range, within
 from graphc.codegen.scalar import Writer
 from graphc.loops import Axis, Expr, Load, at_index
 from graphc.lower.axes import affine, strides
@@ -29,6 +30,9 @@ class Access:
         self.elements: dict[int, str] = {}  # registers of the innermost iteration
         self.nest: Nest | None = None  # whose expression is being written
         self.loops: tuple[tuple[int, ...], ...] = ()  # collapsed groups of inner positions
+        self.known: dict[
+            int, tuple[int, Range]
+        ] = {}  # by depth of an open loop, the axis and the part it walks
         self.flat = False  # whether ``i`` walks rows and inner axes alike
         self.writer = Writer(self._load, self._axis, lambda e: frame.size(e.dim))
 
@@ -50,8 +54,12 @@ class Access:
         if known is not None:
             return known
         if self.place.get(load.source) == "again":
-            return self.writer(at_index(self.nests[load.source].loop.expr, load.index))
+            return self.writer(self.within(at_index(self.nests[load.source].loop.expr, load.index)))
         return f"{self.frame.buffer(load.source)}[{self._offset(load)}]"
+
+    def within(self, expr: Expr) -> Expr:
+        """``expr`` over canonical axes, without the conditions that hold in the open loops."""
+        return within(expr, tuple(self.known.values()))
 
     def _offset(self, load: Load) -> str:
         """The linear index of ``load``."""

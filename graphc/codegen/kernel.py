@@ -6,12 +6,13 @@ rows of sums that their reductions need.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from graphc.codegen.access import Access
+from graphc.codegen.access import Access, canonical
 from graphc.codegen.collapse import Collapse
 from graphc.codegen.frame import Frame, KernelText, sum_of
 from graphc.codegen.products import write_product
+from graphc.codegen.ranges import parts
 from graphc.codegen.scalar import identity_element
 from graphc.codegen.statements import Statements
 from graphc.lower.fuse import Nest
@@ -121,11 +122,24 @@ class _KernelWriter:
         if depth == len(self.access.loops):
             self.statements.write(inner, totals)
             return
-        extent = product(inner.sizes[p] for p in self.access.loops[depth])
-        with self.frame.block(f"for j{depth} in range({self.size(extent)}):"):
-            self.level(inner, depth + 1, {**totals, **registers})
+        for loop in self.loops_at(inner, depth):
+            with self.frame.block(loop):
+                self.level(inner, depth + 1, {**totals, **registers})
         for nest in begun:
             self.statements.keep(nest, registers[nest.number])
+
+    def loops_at(self, inner: Inner, depth: int) -> Iterator[str]:
+        """The heads of the loops at ``depth``: one, or as many as conditions on its index cut it into."""
+        group = self.access.loops[depth]
+        extent = product(inner.sizes[p] for p in group)
+        if len(group) > 1 or not isinstance(extent, int):
+            yield f"for j{depth} in range({self.size(extent)}):"
+            return
+        axis = self.rows + group[0]
+        for first, end in parts((canonical(n, n.loop.expr) for n in inner.nests), axis, extent):
+            self.access.known[depth] = axis, (first, end)
+            yield f"for j{depth} in range({f'{first}, ' if first else ''}{end}):"
+        self.access.known.pop(depth, None)
 
     # ---------------------------------------------------------------------------------------- reductions
 

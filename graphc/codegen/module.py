@@ -177,11 +177,12 @@ def _made(schedule: Schedule, kernel: Kernel) -> Dim:
 
 
 def _least_rows(kernel: Kernel) -> int:
-    """Rows below which a tile does not pay: products are slow on few, and sums of rows would copy them instead."""
+    """Rows below which a tile does not pay: those that a product takes at once, and sums of rows copy fewer."""
+    summed = any(n.partial and product(n.value.shape[1:]) != 1 for n in kernel.nests)
     products = [n.product for n in kernel.nests if n.product is not None]
     if products and not products[0].batch:
-        return 32
-    return 8 if any(n.partial and product(n.value.shape[1:]) != 1 for n in kernel.nests) else 1
+        return 32 if summed else 8
+    return 8 if summed else 1
 
 
 # ------------------------------------------------------------------------------------------------ the text

@@ -23,7 +23,7 @@ class Statements:
 
     def write(self, inner: Inner, totals: Mapping[int, str]) -> None:
         """The statements of ``inner``; ``totals`` holds the registers of reductions that are under way."""
-        expressions = {n.number: canonical(n, n.loop.expr) for n in inner.nests}
+        expressions = {n.number: self.access.within(canonical(n, n.loop.expr)) for n in inner.nests}
         repeated = _repeated(expressions.values())
         self.frame.repeated += len(repeated)
         self.access.writer.named = named = dict[Expr, str]()
