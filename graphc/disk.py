@@ -15,8 +15,11 @@ import os
 import secrets
 import stat
 import time
+import warnings
 from functools import cache
 from pathlib import Path
+
+from graphc.errors import CacheWarning
 
 #: The one environment variable: a folder, or empty for no cache on disk.
 VARIABLE = "GRAPHC_CACHE"
@@ -85,18 +88,34 @@ def _read_file(path: Path) -> bytes:
 
 
 def write(kind: str, key: str, body: bytes) -> None:
-    """Store ``body`` under ``key``, for the next process; in silence if that is not possible."""
+    """Store ``body`` under ``key``, for the next process; a warning, once, tells if that is not possible."""
     directory = folder(kind)
     if directory is None:
+        if os.environ.get(VARIABLE) != "":
+            _warn("there is no folder that this user alone can write")
         return
     temporary = directory / f".{secrets.token_hex(8)}"
     try:
         _write_file(temporary, _MAGIC + hashlib.sha256(body).hexdigest().encode() + body)
         temporary.replace(directory / key)
-    except OSError:  # disk full, read-only, removed meanwhile
+    except OSError as error:  # disk full, read-only, removed meanwhile
+        _warn(f"{directory} cannot be written ({error.strerror})")
         with contextlib.suppress(OSError):
             temporary.unlink()
     _prune(directory)
+
+
+@cache
+def _told() -> list[str]:
+    return []
+
+
+def _warn(reason: str) -> None:
+    """Say once a process that each process finds everything anew."""
+    if not _told():
+        _told().append(reason)
+        text = f"kernels are compiled anew in each process: {reason}; set {VARIABLE} to a folder, or to '' to want none"
+        warnings.warn(text, CacheWarning, stacklevel=2)
 
 
 def _write_file(path: Path, content: bytes) -> None:

@@ -66,9 +66,17 @@ class MissingError(InputError, KeyError):
     """A name that a program's parameters or states do not have."""
 
 
+class CapacityError(GraphcError, MemoryError):
+    """A call that needs more memory than the machine has."""
+
+
 class CompileError(GraphcError, RuntimeError):
     """A program whose kernels could not be compiled or loaded."""
 
 
 class DrawError(GraphcError, RuntimeError):
     """A picture that cannot be rendered on this host."""
+
+
+class CacheWarning(UserWarning):
+    """What graphc remembers between processes cannot be stored."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 import runtime_kernels as kernels
 
 from graphc import disk
+from graphc.errors import CacheWarning
 from graphc.runtime import cache, launch
 from graphc.runtime.loader import Object
 
@@ -92,16 +94,44 @@ def test_links_are_not_followed(folder: Path, tmp_path: Path) -> None:
     assert cache.folder() is None
 
 
-@pytest.mark.parametrize("place", ["", "file/in/the/way", "nul\0byte"])
-def test_without_a_folder_nothing_is_stored_and_nothing_fails(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
-) -> None:
-    (tmp_path / "file").write_text("no folder")
-    # The environment cannot hold a NUL; a mapping can.
-    monkeypatch.setattr(os, "environ", {cache.VARIABLE: place and str(tmp_path / place)})
+@pytest.fixture
+def untold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a process that has not warned yet."""
+    monkeypatch.setattr(disk, "_told", lambda told=[]: told)
+
+
+def test_no_folder_is_wanted_and_nothing_is_said(monkeypatch: pytest.MonkeyPatch, untold: None) -> None:
+    monkeypatch.setenv(cache.VARIABLE, "")
     assert cache.folder() is None
     cache.write(KEY, UNIT)
     assert cache.read(KEY) is None
+
+
+@pytest.mark.parametrize("place", ["file/in/the/way", "nul\0byte"])
+def test_without_a_folder_nothing_is_stored_and_one_warning_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, untold: None, place: str
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    # The environment cannot hold a NUL; a mapping can.
+    monkeypatch.setattr(os, "environ", {cache.VARIABLE: str(tmp_path / place)})
+    assert cache.folder() is None
+    with pytest.warns(CacheWarning, match="compiled anew in each process: there is no folder") as told:
+        cache.write(KEY, UNIT)
+    cache.write(KEY, UNIT)  # where warnings are errors, a second one would be raised
+    assert len(told) == 1
+    assert cache.read(KEY) is None
+
+
+def test_a_full_disk_is_told_once(folder: Path, monkeypatch: pytest.MonkeyPatch, untold: None) -> None:
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(disk, "_write_file", full)
+    with pytest.warns(CacheWarning, match=r"cannot be written \(No space left on device\)") as told:
+        cache.write(KEY, UNIT)
+    cache.write(KEY, UNIT)  # where warnings are errors, a second one would be raised
+    assert len(told) == 1
+    assert not list(folder.glob("*"))
 
 
 def test_what_nobody_has_used_for_long_is_forgotten(folder: Path) -> None:

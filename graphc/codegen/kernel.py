@@ -135,7 +135,7 @@ class _KernelWriter:
         if len(group) > 1 or not isinstance(extent, int):
             yield f"for j{depth} in range({self.size(extent)}):"
             return
-        axis = self.rows + group[0]
+        axis = self.rows + min(group)
         for first, end in parts((canonical(n, n.loop.expr) for n in inner.nests), axis, extent):
             self.access.known[depth] = axis, (first, end)
             yield f"for j{depth} in range({f'{first}, ' if first else ''}{end}):"

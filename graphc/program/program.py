@@ -14,7 +14,7 @@ from graphc.codegen.module import Module
 from graphc.codegen.runs import run_order
 from graphc.draw import Drawing, draw
 from graphc.draw.kernels import KernelPlan
-from graphc.errors import InputError
+from graphc.errors import CapacityError, InputError
 from graphc.graph import Cone, Constant
 from graphc.lower.schedule import Schedule
 from graphc.program.calling import (
@@ -28,6 +28,7 @@ from graphc.program.calling import (
     address_of,
     plain,
 )
+from graphc.program.capacity import require
 from graphc.program.picture import kernel_plan
 from graphc.program.profile import Profile, kernel_times, lent, step_seconds, working_set
 from graphc.program.recycle import Recycled
@@ -218,6 +219,7 @@ class Program:
         self._size_checks(sizes)
         self._check_indexed(sizes)
         bound = self._tables.bind(sizes)
+        self._require_memory(bound, sizes)
         if bound.plan.peak + 64 > self._arena.nbytes:
             self._arena = aligned(bound.plan.peak + 64)
             self._arena_address = self._arena.ctypes.data
@@ -230,6 +232,15 @@ class Program:
         outputs, checks = self._output_buffers(bound, sizes), self._checks(sizes)
         guards = Guards(bound, taken, checks)
         return Ready(bound, bound.address, bound.count, taken, outputs, checks, guards)
+
+    def _require_memory(self, bound: Bound, sizes: Mapping[str, int]) -> None:
+        """Raise ``CapacityError`` for sizes at which temporaries and outputs are more than this machine has."""
+        outputs = (dim_evaluate(o.type.size, sizes) * o.type.dtype.itemsize for o in self._outputs)
+        try:
+            require(bound.plan.peak + sum(outputs), "temporaries and outputs")
+        except CapacityError as error:
+            where = ", ".join(f"{name}={size}" for name, size in sizes.items())
+            raise error.located(f"{self.name} with {where}" if where else self.name) from None
 
     def _check_indexed(self, sizes: Mapping[str, int]) -> None:
         for check in self._index_checks:

@@ -39,5 +39,5 @@ def read(key: str) -> Object | None:
 
 
 def write(key: str, unit: Object) -> None:
-    """Store object code under `key`, for the next process; in silence if that is not possible."""
+    """Store object code under `key`, for the next process."""
     disk.write(KIND, key, json.dumps([unit.symbol, unit.needs, key]).encode() + b"\n" + unit.code)

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 import graphc as gc
-from graphc.errors import InputError, MissingError
+from graphc.errors import CapacityError, InputError, MissingError
 
 G = gc.Graph("net")
 X = G.input("x", ("N", 64))
@@ -51,7 +51,21 @@ def bound(shapes, **arrays):
     return gc.interpret(inputs, **{name: np.ones(shape, "float32") for name, shape in arrays.items()})
 
 
+def too_large():
+    """A batch whose one value of 2**50 elements no machine holds; its input is one number, repeated."""
+    g = gc.Graph("large")
+    x, y = g.input("x", ("N", 1)), g.input("y", (1, "M"))
+    program = gc.compile({"z": gc.exp(x + y)})
+    program._tables_for({"N": 2**25, "M": 2**25})
+
+
 ROWS = [
+    (
+        CapacityError,
+        too_large,
+        "large with N=33554432, M=33554432: temporaries and outputs take 4503599627370496 bytes (4194304.0 GiB) and "
+        "this machine has …; give a smaller batch",
+    ),
     (
         InputError,
         lambda: program()(IMAGES, LABELS),
