@@ -13,7 +13,8 @@ that finds everything in the cache goes from the first group to `jit` and never 
     outline                     the entry's prange loop as a function
     intrinsics                  how words of the kernel language are declared
     pointers scalars            buffers; scalar words
-    vecmath                     exp, tanh, ... (vecmath_tables, vecmath_ir, vecmath_bodies)
+    vecmath                     exp, tanh, ... (vecmath_tables, vecmath_ir, vecmath_bodies, vecmath_hyperbolic,
+                                vecmath_inverse)
     gemm                        matrix products (gemm_vectors, gemm_tiles, gemm_dots, gemm_packs)
     steps team                  words of the entry; the threads at work
     language                    the words that emitted text imports: the contract with the code generator

@@ -43,32 +43,35 @@ rsqrt      1.49     1.50     0.18    0.45
 NaN goes through, overflow gives infinity, subnormal results are as exact as the rest, odd functions keep the
 sign of zero; logarithms give -inf at the pole and NaN below it.
 
-Library functions call the C library one element at a time: sin cos tan asin acos atan sinh cosh asinh acosh
-atanh erfc lgamma, and atan2(y, x), pow(x, y).
+Library functions call the C library one element at a time: sin cos tan lgamma, and pow(x, y).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from inspect import signature
 
 from llvmlite import ir
 from numba.core import types
 
 from graphc.runtime import vecmath_bodies as bodies
+from graphc.runtime import vecmath_hyperbolic as hyperbolic
+from graphc.runtime import vecmath_inverse as inverse
 from graphc.runtime.intrinsics import Word, call_symbol, define
 from graphc.runtime.vecmath_ir import Real
 from graphc.runtime.vecmath_tables import FLOAT32, FLOAT64, Precision
 
 
-def _inline(body: Callable[[Real, Precision], Real]) -> tuple[Word, Word]:
+def _inline(body: Callable[..., Real]) -> tuple[Word, Word]:
     """The float32 and the float64 word of a function that is written out where it is called."""
+    count = len(signature(body).parameters) - 1
 
     def word(suffix: str, kind: types.Type, precision: Precision) -> Word:
-        def emit(builder: ir.IRBuilder, x: ir.Value) -> ir.Value:
-            return body(Real(builder, x), precision).value
+        def emit(builder: ir.IRBuilder, *values: ir.Value) -> ir.Value:
+            return body(*(Real(builder, value) for value in values), precision).value
 
-        return define(f"{body.__name__}_{suffix}", kind, [kind], emit)
+        return define(f"{body.__name__}_{suffix}", kind, [kind] * count, emit)
 
     return word("f32", types.float32, FLOAT32), word("f64", types.float64, FLOAT64)
 
@@ -100,15 +103,15 @@ rsqrt_f32, rsqrt_f64 = _inline(bodies.rsqrt)
 sin_f32, sin_f64 = _library("sin")
 cos_f32, cos_f64 = _library("cos")
 tan_f32, tan_f64 = _library("tan")
-asin_f32, asin_f64 = _library("asin")
-acos_f32, acos_f64 = _library("acos")
-atan_f32, atan_f64 = _library("atan")
-atan2_f32, atan2_f64 = _library("atan2", 2)
-sinh_f32, sinh_f64 = _library("sinh")
-cosh_f32, cosh_f64 = _library("cosh")
-asinh_f32, asinh_f64 = _library("asinh")
-acosh_f32, acosh_f64 = _library("acosh")
-atanh_f32, atanh_f64 = _library("atanh")
-erfc_f32, erfc_f64 = _library("erfc")
+asin_f32, asin_f64 = _inline(inverse.asin)
+acos_f32, acos_f64 = _inline(inverse.acos)
+atan_f32, atan_f64 = _inline(inverse.atan)
+atan2_f32, atan2_f64 = _inline(inverse.atan2)
+sinh_f32, sinh_f64 = _inline(hyperbolic.sinh)
+cosh_f32, cosh_f64 = _inline(hyperbolic.cosh)
+asinh_f32, asinh_f64 = _inline(hyperbolic.asinh)
+acosh_f32, acosh_f64 = _inline(hyperbolic.acosh)
+atanh_f32, atanh_f64 = _inline(hyperbolic.atanh)
+erfc_f32, erfc_f64 = _inline(bodies.erfc)
 lgamma_f32, lgamma_f64 = _library("lgamma")
 pow_f32, pow_f64 = _library("pow", 2)

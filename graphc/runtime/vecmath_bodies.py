@@ -37,17 +37,17 @@ def _halve_range_exactly(x: Real, c: Precision) -> tuple[Bits, Real, Real]:
     return bits(shifted) - c.magic_bits, r, fma(n, -c.ln2_low, exact - r)
 
 
-def _halve_range(x: Real, c: Precision) -> tuple[Bits, Real]:
+def halve_range(x: Real, c: Precision) -> tuple[Bits, Real]:
     """n and r with x = n ln 2 + r and |r| <= ln(2) / 2."""
     n, r, _ = _halve_range_exactly(x, c)
     return n, r
 
 
-def _expm1_near_zero(r: Real, c: Precision) -> Real:
+def expm1_near_zero(r: Real, c: Precision) -> Real:
     return fma(r * r, polynomial(r, c.exp), r)
 
 
-def _power_of_two(n: Bits, c: Precision) -> Real:
+def power_of_two(n: Bits, c: Precision) -> Real:
     """2^n for a normal result."""
     return real(n + c.bias << c.fraction)
 
@@ -61,8 +61,8 @@ def _scale(y: Real, n: Bits, c: Precision) -> Real:
 
 
 def _exp_in_range(x: Real, c: Precision) -> Real:
-    n, r = _halve_range(x, c)
-    return _scale(_expm1_near_zero(r, c) + 1.0, n, c)
+    n, r = halve_range(x, c)
+    return _scale(expm1_near_zero(r, c) + 1.0, n, c)
 
 
 def exp(x: Real, c: Precision) -> Real:
@@ -77,9 +77,9 @@ def _exp_of_minus_magnitude(x: Real, c: Precision) -> Real:
 
 def expm1(x: Real, c: Precision) -> Real:
     """e^x - 1 = 2^n (e^r - 1) + (2^n - 1), at half scale since 2^n may overflow where the result does not."""
-    n, r = _halve_range(at_most(at_least(x, -2.0 * c.tanh_top), c.exp_range[1]), c)
-    half = _power_of_two(n - 1, c)
-    y = fma(half, _expm1_near_zero(r, c), half - 0.5) * 2.0
+    n, r = halve_range(at_most(at_least(x, -2.0 * c.tanh_top), c.exp_range[1]), c)
+    half = power_of_two(n - 1, c)
+    y = fma(half, expm1_near_zero(r, c), half - 0.5) * 2.0
     return select(magnitude(x) < c.tiny, x, y)
 
 
@@ -91,7 +91,7 @@ def tanh(x: Real, c: Precision) -> Real:
     """
     a = magnitude(x)
     n, r, lost = _halve_range_exactly(at_most(a * 2.0, 2.0 * c.tanh_top), c)
-    half = _power_of_two(n - 1, c)
+    half = power_of_two(n - 1, c)
     h = fma(half, fma(r * r, polynomial(r, c.exp), lost) + r, half - 0.5)
     scale = select(a > _ATANH_HALF, 1.0, h)
     return copysign(fma(-scale, scale / (h + 1.0), scale), x)
@@ -173,9 +173,28 @@ def erf(x: Real, c: Precision) -> Real:
     """x + x P(x^2) near zero, 1 - e^Q(|x|) beyond."""
     t = at_most(magnitude(x), c.erf_top)
     near = fma(x, polynomial(x * x, c.erf), x)
-    n, r = _halve_range(polynomial(t, c.log_erfc), c)
-    far = fma(-_power_of_two(n, c), _expm1_near_zero(r, c) + 1.0, 1.0)
+    n, r = halve_range(polynomial(t, c.log_erfc), c)
+    far = fma(-power_of_two(n, c), expm1_near_zero(r, c) + 1.0, 1.0)
     return select(t > c.erf_split, copysign(far, x), near)
+
+
+def erfc(x: Real, c: Precision) -> Real:
+    """1 - erf(x) for |x| <= 1/2; beyond e^-t^2 P(v) / (t + K) with t = |x|, v = (t - K) / (t + K), for x < 0 less than 2."""
+    t = at_most(magnitude(x), c.erfc_top)
+    square = t * t
+    n, r = halve_range(-square, c)
+    shift = c.erfc_shift
+    total = t + shift
+    u = 1.0 / total
+    # Relative error of u, which would count up to threefold, and what t^2 lost to rounding.
+    wrong = fma(u, total, -1.0) + u * (t - (total - shift))
+    v = fma(u, -2.0 * shift, 1.0) + u * wrong * (2.0 * shift)
+    slow = u * polynomial(v, c.erfc)
+    near_one = expm1_near_zero(r - fma(t, t, -square), c)
+    y = fma(slow, fma(-wrong, near_one + 1.0, near_one), slow)
+    far = _scale(y, n, c)
+    near = fma(-x, polynomial(x * x, c.erf), 1.0 - x)
+    return select(t > 0.5, select(x < 0.0, 2.0 - far, far), near)
 
 
 def rsqrt(x: Real, c: Precision) -> Real:

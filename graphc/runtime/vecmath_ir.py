@@ -48,6 +48,9 @@ class Real:
     def __truediv__(self, other: Real | float) -> Real:
         return Real(self.builder, self.builder.fdiv(self.value, self.constant(other), flags=_ROUND_ONCE))
 
+    def __rsub__(self, other: float) -> Real:
+        return Real(self.builder, self.constant(other)) - self
+
     def __rtruediv__(self, other: float) -> Real:
         return Real(self.builder, self.constant(other)) / self
 
@@ -92,13 +95,26 @@ class Bits:
     def __rsub__(self, other: int) -> Bits:
         return Bits(self.builder, self.constant(other)) - self
 
-    def __and__(self, other: int) -> Bits:
+    def __mul__(self, other: Bits | int) -> Bits:
+        return Bits(self.builder, self.builder.mul(self.value, self.constant(other)))
+
+    def __and__(self, other: Bits | int) -> Bits:
         return Bits(self.builder, self.builder.and_(self.value, self.constant(other)))
 
-    def __lshift__(self, count: int) -> Bits:
+    def __or__(self, other: Bits | int) -> Bits:
+        return Bits(self.builder, self.builder.or_(self.value, self.constant(other)))
+
+    def __xor__(self, other: Bits | int) -> Bits:
+        return Bits(self.builder, self.builder.xor(self.value, self.constant(other)))
+
+    def has(self, mask: int) -> Condition:
+        """Whether a bit of `mask` is set."""
+        return Condition(self.builder.icmp_unsigned("!=", (self & mask).value, self.constant(0)))
+
+    def __lshift__(self, count: Bits | int) -> Bits:
         return Bits(self.builder, self.builder.shl(self.value, self.constant(count)))
 
-    def __rshift__(self, count: int) -> Bits:
+    def __rshift__(self, count: Bits | int) -> Bits:
         """Logical shift: AVX2 has no arithmetic one for 64-bit lanes."""
         return Bits(self.builder, self.builder.lshr(self.value, self.constant(count)))
 
@@ -115,10 +131,42 @@ def real(b: Bits) -> Real:
     return Real(b.builder, b.builder.bitcast(b.value, kind))
 
 
+def like(x: Real, number: float) -> Real:
+    """`number` in the type of x."""
+    return Real(x.builder, x.constant(number))
+
+
 def select(condition: Condition, then: Real | float, otherwise: Real) -> Real:
     """`then` where the condition holds, `otherwise` elsewhere; both are evaluated."""
     builder = otherwise.builder
     return Real(builder, builder.select(condition.value, otherwise.constant(then), otherwise.value))
+
+
+def choose(condition: Condition, then: Bits | int, otherwise: Bits | int, like: Bits) -> Bits:
+    """`select` for integers as wide as `like`."""
+    chosen = like.builder.select(condition.value, like.constant(then), like.constant(otherwise))
+    return Bits(like.builder, chosen)
+
+
+def resized(b: Bits, width: int) -> Bits:
+    """`b` with zeros before it, or its lowest `width` bits."""
+    change = b.builder.zext if width > b.value.type.width else b.builder.trunc
+    return Bits(b.builder, change(b.value, ir.IntType(width)))
+
+
+def number(b: Bits) -> Real:
+    """The signed 32-bit integer b rounded to a float32."""
+    return Real(b.builder, b.builder.sitofp(b.value, ir.FloatType()))
+
+
+def widened(x: Real) -> Real:
+    """x as a float64."""
+    return Real(x.builder, x.builder.fpext(x.value, ir.DoubleType()))
+
+
+def narrowed(x: Real) -> Real:
+    """x rounded to a float32."""
+    return Real(x.builder, x.builder.fptrunc(x.value, ir.FloatType()))
 
 
 def fma(a: Real, b: Real | float, c: Real | float) -> Real:
@@ -129,6 +177,11 @@ def fma(a: Real, b: Real | float, c: Real | float) -> Real:
 def sqrt(x: Real) -> Real:
     """Square root, rounded once."""
     return Real(x.builder, call_llvm(x.builder, "llvm.sqrt", x.value))
+
+
+def rint(x: Real) -> Real:
+    """The nearest integer, of two the even one."""
+    return Real(x.builder, call_llvm(x.builder, "llvm.rint", x.value))
 
 
 def magnitude(x: Real) -> Real:
