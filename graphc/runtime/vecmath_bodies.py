@@ -179,7 +179,10 @@ def erf(x: Real, c: Precision) -> Real:
 
 
 def erfc(x: Real, c: Precision) -> Real:
-    """1 - erf(x) for |x| <= 1/2; beyond e^-t^2 P(v) / (t + K) with t = |x|, v = (t - K) / (t + K), for x < 0 less than 2."""
+    """With t = |x|: 1 - erf(x) up to 1/2, beyond e^-t^2 P(v) / (t + K) with v = (t - K) / (t + K).
+
+    For negative x the latter is taken from 2.
+    """
     t = at_most(magnitude(x), c.erfc_top)
     square = t * t
     n, r = halve_range(-square, c)
