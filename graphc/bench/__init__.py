@@ -1,6 +1,7 @@
 """Benchmarks: what a user waits for, beside other systems, each in fresh processes.
 
-families    what is measured: graphs, and the arrays from which every system starts
+family      what a family of workloads is: a graph, and the arrays from which every system starts
+families    networks and single operations
 workloads   families in several sizes: the rows of the table
 serve       a process that computes when told; run as a script, by any Python
 peers       the same workloads in each system; loaded by those processes only

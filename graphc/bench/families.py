@@ -1,98 +1,13 @@
-"""Families of workloads: each declares one step in graphc, and the arrays from which every system starts.
-
-A family is a frozen dataclass of sizes. ``arrays()`` gives parameters and inputs by name, drawn from a fixed seed, so
-that all systems compute the same numbers; ``declare(params, inputs)`` declares the step as a graph, and what it returns
-compiles it. The peers build the same from the same names.
-"""
+"""The families: networks and single operations, in the sizes that workloads choose."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
-
-import numpy as np
+from typing import Any
 
 import graphc as gc
-
-Array = np.ndarray[Any, Any]
-Arrays = dict[str, Array]
-Step = Callable[[], tuple[Any, ...]]
-Compile = Callable[[], gc.Program]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Family(ABC):
-    """Sizes of one workload; every field is plain data, which travels to peers as JSON."""
-
-    dtype: str = "float32"
-    rate: float = 0.01
-
-    @classmethod
-    def of(cls, spec: Mapping[str, Any]) -> Self:
-        """The family of ``spec``, where JSON has made lists of tuples."""
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in spec.items()})  # pyright: ignore
-
-    @abstractmethod
-    def arrays(self) -> tuple[Arrays, Arrays]:
-        """Parameters and inputs by name."""
-
-    @abstractmethod
-    def declare(self, params: Arrays, inputs: Arrays) -> Compile:
-        """Declare graph and derivatives; calling the result compiles them."""
-
-    def step(self, program: gc.Program, inputs: Arrays) -> Step:
-        """One call of the compiled program, for its results."""
-        return lambda: tuple(program(**inputs).values())
-
-
-class _Draws:
-    """Arrays of one dtype from one seed."""
-
-    def __init__(self, dtype: str) -> None:
-        self.dtype, self.generator = np.dtype(dtype), np.random.default_rng(0)
-
-    def normal(self, *shape: int, scale: float = 1.0) -> Array:
-        return np.asarray(self.generator.normal(size=shape) * scale, self.dtype)
-
-    def weight(self, *shape: int, gain: float = 1.0) -> Array:
-        """He's scale: all but the last axis are fan-in."""
-        return self.normal(*shape, scale=(gain / float(np.prod(shape[:-1]))) ** 0.5)
-
-    def kernel(self, *shape: int) -> Array:
-        """A convolution's weights, (out, in, height, width)."""
-        return self.normal(*shape, scale=(2.0 / float(np.prod(shape[1:]))) ** 0.5)
-
-    def classes(self, count: int, rows: int) -> Array:
-        return self.generator.integers(0, count, rows).astype(np.int32)
-
-    def zeros(self, *shape: int) -> Array:
-        return np.zeros(shape, self.dtype)
-
-    def ones(self, *shape: int) -> Array:
-        return np.ones(shape, self.dtype)
-
-
-Handles = dict[str, gc.Handle]
-
-
-def declared(name: str, params: Arrays, inputs: Arrays, *, batch: int | None = 0) -> tuple[Handles, Handles]:
-    """A parameter and an input of a new graph for each array; axis ``batch`` of the inputs has the symbolic size N."""
-    graph = gc.Graph(name)
-    p = {k: graph.param(k, v.shape, v.dtype.name, init=v) for k, v in params.items()}
-    x = {k: graph.input(k, _with_symbol(v.shape, batch), v.dtype.name) for k, v in inputs.items()}
-    return p, x
-
-
-def _with_symbol(shape: tuple[int, ...], batch: int | None) -> tuple[int | str, ...]:
-    return tuple("N" if axis == batch else size for axis, size in enumerate(shape))
-
-
-def training(loss: gc.Handle, rate: float) -> Compile:
-    """A step of gradient descent on ``loss``, which is its result."""
-    updates = gc.optim.SGD(rate)(gc.grad(loss))
-    return lambda: gc.compile({"loss": loss}, updates=updates)
+from graphc.bench.family import Arrays, Compile, Draws, Family, Step, declared, training
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +19,7 @@ class Perceptrons(Family):
     activation: str = "relu"
 
     def arrays(self) -> tuple[Arrays, Arrays]:
-        draw, params = _Draws(self.dtype), Arrays()
+        draw, params = Draws(self.dtype), Arrays()
         for k, (fan_in, fan_out) in enumerate(zip(self.sizes, self.sizes[1:], strict=False), 1):
             gain = 2.0 if self.activation == "relu" else 1.0
             params[f"layer{k}.weight"] = draw.weight(fan_in, fan_out, gain=gain)
@@ -128,7 +43,7 @@ class Neuron(Family):
     decay: float = 0.01
 
     def arrays(self) -> tuple[Arrays, Arrays]:
-        draw = _Draws(self.dtype)
+        draw = Draws(self.dtype)
         return {"w": draw.normal(), "b": draw.normal()}, {"x": draw.normal(), "y": draw.normal()}
 
     def declare(self, params: Arrays, inputs: Arrays) -> Compile:
@@ -144,7 +59,7 @@ class Chain(Family):
     size: int
 
     def arrays(self) -> tuple[Arrays, Arrays]:
-        return {}, {"x": _Draws(self.dtype).normal(self.size)}
+        return {}, {"x": Draws(self.dtype).normal(self.size)}
 
     def declare(self, params: Arrays, inputs: Arrays) -> Compile:
         _, inner = declared("chain", params, inputs)
@@ -162,7 +77,7 @@ class LayerNorm(Family):
     columns: int
 
     def arrays(self) -> tuple[Arrays, Arrays]:
-        draw, shape = _Draws(self.dtype), (self.rows, self.columns)
+        draw, shape = Draws(self.dtype), (self.rows, self.columns)
         params = {
             "scale": 1 + draw.normal(self.columns, scale=0.1),
             "shift": draw.normal(self.columns, scale=0.1),
@@ -185,13 +100,12 @@ class Adam(Family):
     rate: float = 0.001
 
     def arrays(self) -> tuple[Arrays, Arrays]:
-        draw = _Draws(self.dtype)
+        draw = Draws(self.dtype)
         return {"p": draw.normal(self.size)}, {"g": draw.normal(self.size)}
 
     def declare(self, params: Arrays, inputs: Arrays) -> Compile:
         p, x = declared("adam", params, inputs, batch=None)
-        optimiser: Any = vars(gc.optim)["Adam"](self.rate)
-        updates = optimiser({p["p"]: x["g"]})
+        updates = gc.optim.Adam(self.rate)({p["p"]: x["g"]})
         return lambda: gc.compile(updates=updates)
 
     def step(self, program: gc.Program, inputs: Arrays) -> Step:
@@ -202,6 +116,142 @@ class Adam(Family):
         return step
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeNet(Family):
+    """Two convolutions with pools and three dense layers, on images of 28 by 28."""
+
+    batch: int
+
+    def arrays(self) -> tuple[Arrays, Arrays]:
+        draw = Draws(self.dtype)
+        params = {"conv1.weight": draw.kernel(6, 1, 5, 5), "conv1.bias": draw.zeros(6)}
+        params |= {"conv2.weight": draw.kernel(16, 6, 5, 5), "conv2.bias": draw.zeros(16)}
+        for k, (fan_in, fan_out) in enumerate(((400, 120), (120, 84), (84, 10)), 1):
+            params[f"dense{k}.weight"] = draw.weight(fan_in, fan_out, gain=2.0)
+            params[f"dense{k}.bias"] = draw.zeros(fan_out)
+        return params, {"x": draw.normal(self.batch, 1, 28, 28), "t": draw.classes(10, self.batch)}
+
+    def declare(self, params: Arrays, inputs: Arrays) -> Compile:
+        p, x = declared("lenet", params, inputs)
+        value = gc.relu(gc.conv2d(x["x"], p["conv1.weight"], p["conv1.bias"], padding=2))
+        value = gc.relu(gc.conv2d(gc.max_pool2d(value, 2), p["conv2.weight"], p["conv2.bias"]))
+        value = gc.reshape(gc.max_pool2d(value, 2), (-1, 400))
+        for k in (1, 2, 3):
+            value = value @ p[f"dense{k}.weight"] + p[f"dense{k}.bias"]
+            value = gc.relu(value) if k < 3 else value
+        return training(gc.losses.softmax_cross_entropy(value, x["t"]), self.rate)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Residual(Family):
+    """Blocks of two 3x3 convolutions with batch norm around a shortcut, a mean over the image, a dense layer."""
+
+    blocks: int
+    channels: int
+    side: int
+    batch: int
+
+    def arrays(self) -> tuple[Arrays, Arrays]:
+        draw, params = Draws(self.dtype), Arrays()
+        for name in (f"{k}{half}" for k in range(self.blocks) for half in "ab"):
+            params[f"conv{name}"] = draw.kernel(self.channels, self.channels, 3, 3)
+            params[f"norm{name}.scale"] = draw.ones(self.channels)
+            params[f"norm{name}.shift"] = draw.zeros(self.channels)
+        params |= {"out.weight": draw.weight(self.channels, 10), "out.bias": draw.zeros(10)}
+        x = draw.normal(self.batch, self.channels, self.side, self.side)
+        return params, {"x": x, "t": draw.classes(10, self.batch)}
+
+    def declare(self, params: Arrays, inputs: Arrays) -> Compile:
+        p, x = declared("residual", params, inputs)
+
+        def half(value: gc.Handle, name: str) -> gc.Handle:
+            value = gc.conv2d(value, p[f"conv{name}"], padding=1)
+            return gc.batch_norm(value, p[f"norm{name}.scale"], p[f"norm{name}.shift"])
+
+        value = x["x"]
+        for k in range(self.blocks):
+            value = gc.relu(value + half(gc.relu(half(value, f"{k}a")), f"{k}b"))
+        logits = gc.mean(value, axis=(2, 3)) @ p["out.weight"] + p["out.bias"]
+        return training(gc.losses.softmax_cross_entropy(logits, x["t"]), self.rate)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recurrent(Family):
+    """An LSTM or a GRU over ``length`` steps, in PyTorch's form; squared error of every output."""
+
+    cell: str
+    length: int
+    width: int
+    hidden: int
+    batch: int
+
+    def arrays(self) -> tuple[Arrays, Arrays]:
+        draw, gates = Draws(self.dtype), (4 if self.cell == "lstm" else 3) * self.hidden
+        params = {"wx": draw.weight(self.width, gates), "wh": draw.weight(self.hidden, gates)}
+        params |= {"b": draw.zeros(gates), "bh": draw.zeros(gates)}
+        x = draw.normal(self.length, self.batch, self.width)
+        return params, {"x": x, "y": draw.normal(self.length, self.batch, self.hidden)}
+
+    def declare(self, params: Arrays, inputs: Arrays) -> Compile:
+        p, x = declared(self.cell, params, inputs, batch=1)
+        zero = gc.zeros_like(x["y"][0])
+
+        def lstm(carry: Any, x_t: gc.Handle) -> Any:
+            h, c = carry
+            i, f, g, o = gc.split(x_t @ p["wx"] + p["b"] + (h @ p["wh"] + p["bh"]), 4, axis=1)
+            c = gc.sigmoid(f) * c + gc.sigmoid(i) * gc.tanh(g)
+            h = gc.sigmoid(o) * gc.tanh(c)
+            return (h, c), h
+
+        def gru(h: gc.Handle, x_t: gc.Handle) -> Any:
+            xr, xz, xn = gc.split(x_t @ p["wx"] + p["b"], 3, axis=1)
+            hr, hz, hn = gc.split(h @ p["wh"] + p["bh"], 3, axis=1)
+            keep = gc.sigmoid(xz + hz)
+            h = (1 - keep) * gc.tanh(xn + gc.sigmoid(xr + hr) * hn) + keep * h
+            return h, h
+
+        _, out = gc.scan(lstm, (zero, zero), x["x"]) if self.cell == "lstm" else gc.scan(gru, zero, x["x"])
+        return training(gc.losses.mse(out, x["y"]), self.rate)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attention(Family):
+    """A transformer's block: layer norm, attention in ``heads``, shortcut; layer norm, GELU between dense layers."""
+
+    batch: int
+    length: int
+    width: int
+    heads: int
+
+    def arrays(self) -> tuple[Arrays, Arrays]:
+        draw, width, params = Draws(self.dtype), self.width, Arrays()
+        for name in ("norm1", "norm2"):
+            params |= {f"{name}.scale": draw.ones(width), f"{name}.shift": draw.zeros(width)}
+        sizes = {"qkv": (width, 3 * width), "mix": (width, width), "up": (width, 4 * width)}
+        for name, (fan_in, fan_out) in (sizes | {"down": (4 * width, width)}).items():
+            params |= {f"{name}.weight": draw.weight(fan_in, fan_out), f"{name}.bias": draw.zeros(fan_out)}
+        shape = (self.batch, self.length, width)
+        return params, {"x": draw.normal(*shape), "y": draw.normal(*shape)}
+
+    def declare(self, params: Arrays, inputs: Arrays) -> Compile:
+        p, x = declared("attention", params, inputs)
+        value, heads, each = x["x"], self.heads, self.width // self.heads
+
+        def dense(name: str, value: gc.Handle) -> gc.Handle:
+            return value @ p[f"{name}.weight"] + p[f"{name}.bias"]
+
+        def normed(name: str, value: gc.Handle) -> gc.Handle:
+            return gc.layer_norm(value, p[f"{name}.scale"], p[f"{name}.shift"])
+
+        inner = gc.reshape(dense("qkv", normed("norm1", value)), ("N", self.length, 3, heads, each))
+        q, k, v = (gc.transpose(inner[:, :, j], (0, 2, 1, 3)) for j in range(3))
+        mixed = gc.transpose(gc.attention(q, k, v), (0, 2, 1, 3))
+        value = value + dense("mix", gc.reshape(mixed, ("N", self.length, self.width)))
+        value = value + dense("down", gc.gelu(dense("up", normed("norm2", value))))
+        return training(gc.losses.mse(value, x["y"]), self.rate)
+
+
 FAMILIES: Mapping[str, type[Family]] = {
-    family.__name__: family for family in (Perceptrons, Neuron, Chain, LayerNorm, Adam)
+    family.__name__: family
+    for family in (Perceptrons, Neuron, Chain, LayerNorm, Adam, LeNet, Residual, Recurrent, Attention)
 }
