@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
 
+from graphc.bench.results import Result, Timing
 from graphc.bench.systems import OURS, SYSTEMS, Served, System, interpreter
 from graphc.bench.workloads import Workload
 
@@ -29,72 +29,6 @@ class Options:
     seconds: float = 0.3
     starts: bool = True
     python: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timing:
-    """One system on one workload; seconds and bytes. ``cold`` and ``warm`` are first calls, declaration and
-    compilation included, without the import; None where they were not measured."""
-
-    system: str
-    version: str
-    imported: float
-    cold: float | None
-    warm: float | None
-    least: tuple[float, ...]  # of each turn
-    medians: tuple[float, ...]  # of each turn
-    peak_bytes: int
-    difference: float  # largest relative difference of the first results from graphc's
-    facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
-
-    @property
-    def best(self) -> float:
-        return min(self.least)
-
-    @property
-    def typical(self) -> float:
-        return median(self.medians)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """A row of the table: the systems that ran, and why others did not."""
-
-    workload: str
-    family: str
-    other: bool
-    tolerance: float
-    timings: tuple[Timing, ...]
-    skipped: Mapping[str, str]
-
-    @property
-    def ours(self) -> Timing | None:
-        return next((t for t in self.timings if t.system == OURS), None)
-
-    @property
-    def peers(self) -> tuple[Timing, ...]:
-        """Those that ratios are to: systems that differentiate and compile, not what is written by hand."""
-        return tuple(t for t in self.timings if t.system != OURS and not SYSTEMS[t.system].by_hand)
-
-    @property
-    def best_peer(self) -> Timing | None:
-        return min(self.peers, key=lambda t: t.typical, default=None)
-
-    @property
-    def ratio(self) -> float | None:
-        """How many times as long the best peer takes, by medians."""
-        return self.best_peer.typical / self.ours.typical if self.best_peer and self.ours else None
-
-    @property
-    def fastest_ratio(self) -> float | None:
-        """The same of the fastest samples, which other work on the machine disturbs least."""
-        fastest = min((t.best for t in self.peers), default=None)
-        return fastest / self.ours.best if fastest and self.ours else None
-
-    @property
-    def disagreeing(self) -> tuple[str, ...]:
-        """Systems whose first results differ from graphc's by more than the tolerance."""
-        return tuple(t.system for t in self.timings if not t.difference <= self.tolerance)
 
 
 def measure(workload: Workload, options: Options, say: Callable[[str], None] = lambda _: None) -> Result:
@@ -120,6 +54,7 @@ def measure(workload: Workload, options: Options, say: Callable[[str], None] = l
         workload=workload.name,
         family=type(workload.family).__name__,
         other=workload.other,
+        double=workload.family.dtype == "float64",
         tolerance=workload.tolerance,
         timings=timings,
         skipped=skipped,

@@ -84,8 +84,15 @@ def bench(
     startup: Annotated[
         bool, typer.Option("--startup", help="Starting times of small networks only.")
     ] = False,
+    machine: Annotated[bool, typer.Option("--machine", help="What this host can do, measured anew.")] = False,
     repeats: Annotated[int, typer.Option(min=1, help="Fresh processes for each starting time.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    results: Annotated[
+        Path | None, typer.Option(help="Measure nothing: show what --json has printed into this file.")
+    ] = None,
+    page: Annotated[
+        Path | None, typer.Option(help="Folder for a page of these results and its picture.")
+    ] = None,
 ) -> None:
     """Measure training steps beside those of other systems, each in a process of its own."""
     from graphc.cli import bench as benchmarks
@@ -96,12 +103,18 @@ def bench(
     try:
         if startup:
             benchmarks.run_startup(console, repeats, as_json=as_json)
-            return
-        workloads = benchmarks.chosen_workloads(only or [])
-        options = benchmarks.options(peers, python, quick=quick)
-        benchmarks.run(console, workloads, options, as_json=as_json)
+        elif machine:
+            benchmarks.run_machine(console, as_json=as_json)
+        elif results is not None:
+            benchmarks.show_stored(console, results, page)
+        else:
+            workloads = benchmarks.chosen_workloads(only or [])
+            chosen = benchmarks.options(peers, python, quick=quick)
+            benchmarks.run(console, workloads, chosen, as_json=as_json)
     except GraphcError as error:
         raise _failure(str(error)) from None
+    except OSError as error:
+        raise _failure(f"{error}; give other paths with --results, --page or --python") from None
 
 
 def _failure(text: str) -> typer.Exit:

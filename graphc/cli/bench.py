@@ -1,4 +1,4 @@
-"""``graphc bench``: the table of ratios, and that of starting times."""
+"""``graphc bench``: what is measured, how, and where the results go."""
 
 from __future__ import annotations
 
@@ -7,31 +7,56 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from graphc.bench import startup
+from graphc import machine
+from graphc.bench import page, picture, startup, tables
 from graphc.bench.families import FAMILIES
-from graphc.bench.runner import Options, Result, Timing, measure
+from graphc.bench.results import Run
+from graphc.bench.runner import Options, measure
 from graphc.bench.systems import OURS, SYSTEMS
 from graphc.bench.workloads import WORKLOADS, Workload
 from graphc.errors import GraphcError
 
 _WIDE = 150  # columns of a terminal that all systems' times need
+_CAPTION = "ratio: how many times as long the best peer takes, by medians; fastest: by the fastest samples"
 
 
-def run(console: Console, workloads: Sequence[Workload], options: Options, *, as_json: bool) -> list[Result]:
-    """Measure ``workloads`` and print them; with ``as_json`` all at the end, as JSON."""
-    with console.status("starting") as status:
-        found = [measure(workload, options, status.update) for workload in workloads]
+def run(console: Console, workloads: Sequence[Workload], options: Options, *, as_json: bool) -> None:
+    """Measure ``workloads`` and print them, or with ``as_json`` all that was found."""
+    host = machine.this()
+    if not as_json:
+        for each in machine.lacks():
+            console.print(f"this host has {each}", markup=False)
+    with Console(stderr=True).status("starting") as status:
+        found = Run(host, tuple(measure(workload, options, status.update) for workload in workloads))
     if as_json:
-        console.print_json(json.dumps([asdict(each) for each in found]))
+        console.print(found.to_json(), markup=False, soft_wrap=True)
     else:
-        shown = [name for name in SYSTEMS if name in options.systems]
-        console.print(table(found, shown, wide=console.width >= _WIDE))
-        for line in remarks(found):
-            console.print(line, markup=False, soft_wrap=True)
-    return found
+        show(console, found)
+
+
+def show(console: Console, found: Run) -> None:
+    """The tables of a run: steps, first calls, memory, the roofline."""
+    wide = console.width >= _WIDE
+    console.print(_table(tables.steps(found.results, wide=wide), "one step, medians", _CAPTION))
+    if wide and any(t.cold is not None for r in found.results for t in r.timings):
+        console.print(_table(tables.starts(found.results), "first call, caches empty / kept"))
+        console.print(_table(tables.memory(found.results), "most memory of each process"))
+    console.print(_table(tables.rooflines(found), "graphc beside what this host can do"))
+    for line in tables.remarks(found.results):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def _table(table: tables.Table, title: str, caption: str | None = None) -> Table:
+    made = Table(title=title, caption=caption, title_justify="left", caption_justify="left", box=box.SIMPLE)
+    for k, heading in enumerate(table.headings):
+        made.add_column(heading, justify="right" if k else "left", no_wrap=not k)
+    for row in table.rows:
+        made.add_row(*row)
+    return made
 
 
 def chosen_workloads(only: Sequence[str]) -> list[Workload]:
@@ -65,67 +90,36 @@ def options(peers: str | None, python: Path | None, *, quick: bool) -> Options:
     return Options(systems=systems, python=python and str(python))
 
 
-def table(found: Sequence[Result], systems: Sequence[str], *, wide: bool) -> Table:
-    """A row for each workload: medians, and how many times as long the best peer takes; ``wide`` shows all peers."""
-    title = "one step; times are medians, ratios to the best peer are of medians and of the fastest samples"
-    made = Table(title=title, title_justify="left")
-    made.add_column("workload", no_wrap=True)
-    shown = systems if wide else [OURS]
-    for heading in (*shown, "best peer", "ratio", "fastest"):
-        made.add_column(heading, justify="right")
-    for each in found:
-        by_name = {t.system: t for t in each.timings}
-        peer = each.best_peer
-        best = "–" if peer is None else peer.system if wide else f"{peer.system} {duration(peer.typical)}"
-        cells = (_time(by_name.get(name)) for name in shown)
-        made.add_row(each.workload, *cells, best, _ratio(each.ratio), _ratio(each.fastest_ratio))
-    return made
+def run_machine(console: Console, *, as_json: bool) -> None:
+    """Measure this host anew, remember it and print it."""
+    with Console(stderr=True).status("measuring this host"):
+        found = machine.measure()
+    if as_json:
+        console.print_json(json.dumps(asdict(found)))
+    else:
+        console.print(str(found), markup=False, soft_wrap=True)
 
 
-def _time(timing: Timing | None) -> str:
-    return "–" if timing is None else duration(timing.typical)
-
-
-def _ratio(ratio: float | None) -> str:
-    return "–" if ratio is None else f"{ratio:.2f}"
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a text of three digits.
-
-    >>> duration(0.00123), duration(12e-6)
-    ('1.23 ms', '12.0 us')
-    """
-    for unit, scale in (("s", 1.0), ("ms", 1e-3)):
-        if seconds >= scale:
-            return f"{seconds / scale:#.3g} {unit}"
-    return f"{seconds * 1e6:#.3g} us"
-
-
-def remarks(found: Sequence[Result]) -> list[str]:
-    """Who was left out and why, and whose results differ."""
-    lines: dict[str, list[str]] = {}
-    for each in found:
-        for system, reason in each.skipped.items():
-            if not reason.startswith("has no "):
-                lines.setdefault(f"{system}: {reason}", []).append(each.workload)
-        for system in each.disagreeing:
-            lines.setdefault(f"{system}: its results differ from graphc's", []).append(each.workload)
-    return [f"{text} ({'; '.join(names)})" for text, names in lines.items()]
+def show_stored(console: Console, results: Path, folder: Path | None) -> None:
+    """Results that lie in a file: printed, or as a page with its picture in ``folder``."""
+    found = Run.from_json(results.read_text(encoding="utf-8"))
+    if folder is None:
+        show(console, found)
+        return
+    images = folder / "images"
+    images.mkdir(parents=True, exist_ok=True)
+    picture.save(found, images / "benchmarks.svg")
+    (folder / "benchmarks.md").write_text(page.page(found, "images/benchmarks.svg"), encoding="utf-8")
+    console.print(f"{folder / 'benchmarks.md'} shows {results}", soft_wrap=True)
 
 
 def run_startup(console: Console, repeats: int, *, as_json: bool) -> None:
-    """Measure every workload; rows come as they are done, or all as JSON."""
-    with console.status("measuring in fresh processes"):
+    """Measure starting times; rows come as they are done, or all as JSON."""
+    with Console(stderr=True).status("measuring in fresh processes"):
         found = list(startup.measure(repeats=repeats))
     if as_json:
         console.print_json(json.dumps([asdict(each) for each in found]))
         return
-    made = Table(
-        title=f"medians of {repeats} fresh processes; a start ends with the first step, after the import"
-    )
-    for heading in startup.HEADINGS:
-        made.add_column(heading)
-    for each in found:
-        made.add_row(*each.row())
-    console.print(made)
+    rows = tables.Table(startup.HEADINGS, tuple(each.row() for each in found))
+    title = f"medians of {repeats} fresh processes; a start ends with the first step, after the import"
+    console.print(_table(rows, title))

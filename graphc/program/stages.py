@@ -48,6 +48,9 @@ class KernelCost:
     flops: Dim
     bytes: Dim
 
+    def at(self, **sizes: int) -> dict[str, int]:
+        return {"flops": dim_evaluate(self.flops, sizes), "bytes": dim_evaluate(self.bytes, sizes)}
+
     def __str__(self) -> str:
         steps = f", {self.steps} steps" if self.steps > 1 else ""
         return f"{self.name}: {self.flops} floating-point operations, {self.bytes} bytes{steps}"

@@ -13,9 +13,9 @@ from unittest.mock import patch
 
 import runtime_kernels as kernels
 
-from graphc.bench import startup
+from graphc.bench import picture, startup
 from graphc.cli.app import app
-from graphc.errors import CompileError, ExpressionError
+from graphc.errors import CompileError, ExpressionError, GraphcError
 from graphc.ops.remembered import decode
 from graphc.runtime import jit, language, loader, threads
 from graphc.types import DType
@@ -91,6 +91,21 @@ ROWS = [
         EndedError,
         lambda: command("bench", "--only", "boosted trees"),
         "graphc: no workload is called like boosted trees; give a family of Perceptrons, …",
+    ),
+    (
+        EndedError,
+        lambda: command("bench", "--results", __file__),
+        "graphc: results are not of the form of this version; make them anew with graphc bench --json",
+    ),
+    (
+        EndedError,
+        lambda: command("bench", "--results", "no/such/file"),
+        "graphc: [Errno …] …: 'no/such/file'; give other paths with --results, --page or --python",
+    ),
+    (
+        GraphcError,
+        lambda: changed(lambda: picture.save(None, Path("run.svg")), sys.modules, matplotlib=None),
+        "pictures of results are drawn by matplotlib, which is not installed; pip install 'graphc[bench]'",
     ),
     (
         ExpressionError,

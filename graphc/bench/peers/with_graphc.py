@@ -7,7 +7,7 @@ from typing import Any
 import graphc
 
 VERSION = graphc.__version__
-_programs: list[Any] = []
+_built: dict[str, Any] = {}
 
 
 def supports(variant: str, family: str) -> bool:
@@ -21,5 +21,30 @@ def build(
 
     chosen = FAMILIES[family].of(spec)
     program = chosen.declare(params, inputs)()
-    _programs.append(program)
-    return chosen.step(program, inputs)
+    step = chosen.step(program, inputs)
+    _built.update(program=program, inputs=inputs, step=step)
+    return step
+
+
+def facts() -> dict[str, Any]:
+    """Bytes of the arena beside the least that any plan needs, bytes in use, and the work of each kernel."""
+    program, inputs = _built["program"], _built["inputs"]
+    sizes = {
+        str(dim): size
+        for name, kind in program.inputs.items()
+        for dim, size in zip(kind.shape, inputs[name].shape, strict=True)
+        if not isinstance(dim, int)
+    }
+    plan = program.plan.at(**sizes)
+    lasting = [
+        *inputs.values(),
+        *program.params.values(),
+        *program.states.values(),
+        *program(**inputs).values(),
+    ]
+    return {
+        "arena": plan.peak,
+        "bound": plan.bound,
+        "used": plan.peak + sum(each.nbytes for each in lasting),
+        "work": [[k.at(**sizes)["flops"], k.at(**sizes)["bytes"]] for k in program.cost.kernels],
+    }
