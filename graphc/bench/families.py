@@ -109,8 +109,10 @@ class Adam(Family):
         return lambda: gc.compile(updates=updates)
 
     def step(self, program: gc.Program, inputs: Arrays) -> Step:
+        bound = program.bind(**inputs)
+
         def step() -> tuple[Any, ...]:
-            program(**inputs)
+            bound()
             return (program.params["p"],)
 
         return step

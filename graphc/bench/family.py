@@ -43,8 +43,9 @@ class Family(ABC):
         """Declare graph and derivatives; calling the result compiles them."""
 
     def step(self, program: gc.Program, inputs: Arrays) -> Step:
-        """One call of the compiled program, for its results."""
-        return lambda: tuple(program(**inputs).values())
+        """One call of the compiled program on arrays that it is bound to, for its results."""
+        bound = program.bind(**inputs)
+        return lambda: tuple(bound().values())
 
 
 class Draws:

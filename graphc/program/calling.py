@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import math
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -178,26 +178,32 @@ class Ready:
 class BoundCall:
     """A call of a program on arrays that stay where they are; ``Program.bind`` makes it."""
 
-    __slots__ = ("_arrays", "_program", "_ready", "outputs")
+    __slots__ = ("_arrays", "_bound", "_lock", "_program", "_ready", "_run", "outputs")
 
-    def __init__(self, program: Runs, ready: Ready, arrays: Sequence[Array]) -> None:
-        self._program, self._ready, self._arrays = program, ready, arrays
+    def __init__(
+        self, program: Owner, ready: Ready, arrays: Sequence[Array], lock: Any, run: Callable[[], None]
+    ) -> None:
+        self._program, self._ready, self._arrays, self._lock, self._run = program, ready, arrays, lock, run
+        self._bound = ready.bound
         ready.guards.point(arrays)
         large = ready.results()
         self.outputs = {o.name: large[o.name] if isinstance(s, Recycled) else s for o, s in ready.outputs}
 
     def __call__(self) -> dict[str, Array]:
         """Run once; the arrays that come back are ``outputs``. Raises ``InputError`` for indices out of range."""
-        self._program.run_bound(self._ready)
-        if self._ready.guards.refused.value:
-            self._ready.check(self._arrays)
+        with self._lock:
+            if self._bound.arena != self._program.arena_address:
+                self._bound.place(self._program.arena_address)
+            self._run()
+            if self._ready.checks and self._ready.guards.refused.value:
+                self._ready.check(self._arrays)
         return self.outputs
 
 
-class Runs(Protocol):
-    """What a bound call needs of its program."""
+class Owner(Protocol):
+    """What a bound call needs of its program: where its temporaries lie now."""
 
-    def run_bound(self, ready: Ready, /) -> None: ...
+    arena_address: int
 
 
 def plain(array: Array) -> Array:

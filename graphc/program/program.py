@@ -100,7 +100,7 @@ class Program:
         self._bounds: dict[tuple[int, ...], Ready] = {}
         self._last: Ready | None = None
         self._arena = aligned(64)
-        self._arena_address = self._arena.ctypes.data
+        self.arena_address = self._arena.ctypes.data
 
     def _declared_outputs(self, cone: Cone) -> list[Output]:
         program = self._schedule.program
@@ -175,14 +175,10 @@ class Program:
                         f"contiguous {kind.dtype} array of its own"
                     ).located(self.name)
             ready = self._tables_for(sizes)
-            return BoundCall(self, ready, [arrays[known.name] for known in ready.inputs])
-
-    def run_bound(self, ready: Ready) -> None:
-        """Run on the arrays that ``ready`` points to already."""
-        with self._store.lock:
-            if ready.bound.arena != self._arena_address:
-                ready.bound.place(self._arena_address)
-            self._loaded.call(ready.address, ready.steps, ready.guards.address)
+            serial = max(ready.bound.tiles, default=0) <= 1
+            run = self._loaded.prepared(ready.address, ready.steps, ready.guards.address, serial=serial)
+            ordered = [arrays[known.name] for known in ready.inputs]
+            return BoundCall(self, ready, ordered, self._store.lock, run)
 
     def _apart(self, arrays: list[Array]) -> list[Array]:
         """``arrays``, those copied that are views of parameters which this call updates in place."""
@@ -222,10 +218,10 @@ class Program:
         self._require_memory(bound, sizes)
         if bound.plan.peak + 64 > self._arena.nbytes:
             self._arena = aligned(bound.plan.peak + 64)
-            self._arena_address = self._arena.ctypes.data
+            self.arena_address = self._arena.ctypes.data
             for other in self._bounds.values():
-                other.bound.place(self._arena_address)
-        bound.place(self._arena_address)
+                other.bound.place(self.arena_address)
+        bound.place(self.arena_address)
         for slot, address in self._fixed.items():
             bound.slots[slot] = address
         taken = tuple(self._taken(name, kind, sizes) for name, kind in self.inputs.items())

@@ -19,6 +19,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
 from graphc.errors import CompileError
@@ -60,6 +61,12 @@ class Loaded:
             raise CompileError("the module has no @entry; append launch.ENTRY to it")
         threads.start(_addresses[externals.WORK])
         self._run(steps, count, threads.count(), guards)
+
+    def prepared(self, steps: int, count: int, guards: int, *, serial: bool) -> Callable[[], None]:
+        """Return what does the same as ``call`` with these arguments; `serial` where no step has a second tile."""
+        if self._run is None or not serial:
+            return partial(self.call, steps, count, guards)
+        return partial(self._run, steps, count, 1, guards)
 
 
 def counters() -> int:
