@@ -92,7 +92,7 @@ def test_losses_fall_and_are_those_of_the_interpreter(name):
     program, step = started(family)
     output = program.cone.graph.handle(next(iter(program.cone.outputs.values())))
     wanted = gc.interpret(output, **family.arrays()[1])
-    first, *_ = values(step())
+    first = values(step())[0].copy()  # a bound call writes the same arrays anew
     np.testing.assert_allclose(first, wanted, rtol=2e-4, atol=1e-5)
     if first.ndim == 0:
         for _ in range(20):
