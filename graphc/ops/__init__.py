@@ -3,18 +3,20 @@
 In the order of flow: ``symbolic`` (SymPy bodies), ``elementwise``, ``bodies`` and ``functions`` (what
 has one body), ``casting``, ``rules`` (what the others share); ``reduce``, ``extremum``, ``product``, ``softmax``,
 ``contract``, ``layout``, ``slicing``, ``index``, ``counting`` (the families); ``repeat``, ``scan_rules``, ``scan``
-(loops over bodies of them); ``statistics``, ``einsum``, ``shaping``, ``gathering``, ``getitem``, ``scanning``
-(functions for users over them).
+(loops over bodies of them); ``weave``, ``sliding``, ``spreading``, ``correlate``, ``window``, ``pooling`` (windows);
+``statistics``, ``einsum``, ``shaping``, ``gathering``, ``getitem``, ``scanning``, ``windows`` (functions for users
+over them).
 """
 
 from graphc.ops import functions, casting  # noqa: I001 - the order of flow
 from graphc.ops import reduce, extremum, product, softmax, contract, layout, slicing, index, counting
-from graphc.ops import scan
-from graphc.ops import statistics, einsum, shaping, gathering, getitem, scanning
+from graphc.ops import scan, weave, sliding, spreading, correlate, window, pooling
+from graphc.ops import statistics, einsum, shaping, gathering, getitem, scanning, windows
 
 __all__ = [
     "casting",
     "contract",
+    "correlate",
     "counting",
     "einsum",
     "extremum",
@@ -23,12 +25,18 @@ __all__ = [
     "getitem",
     "index",
     "layout",
+    "pooling",
     "product",
     "reduce",
     "scan",
     "scanning",
     "shaping",
     "slicing",
+    "sliding",
     "softmax",
+    "spreading",
     "statistics",
+    "weave",
+    "window",
+    "windows",
 ]

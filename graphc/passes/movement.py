@@ -14,7 +14,7 @@ from graphc.rewrite import Rewriter, Term
 MOVEMENT: list[Identity] = []
 
 
-def _alone(b: Rewriter, value: Handle) -> bool:
+def alone(b: Rewriter, value: Handle) -> bool:
     """Whether nothing but the application at hand reads ``value``, so that absorbing it repeats no work."""
     return b.uses[value.id] <= 1
 
@@ -40,7 +40,7 @@ def transposed_einsum(b: Rewriter, term: Term) -> Handle | None:
     """A transposed contraction is the contraction with its result's indices permuted."""
     (x,), perm = term.operands, term.params["perm"]
     inner = b.sees(x, "einsum")
-    if inner is None or not _alone(b, x):
+    if inner is None or not alone(b, x):
         return None
     words, out = letters_of(inner.params["spec"])
     return b("einsum", *inner.operands, spec=canonical(words, [out[p] for p in perm]))
@@ -119,7 +119,7 @@ def reduced_twice(b: Rewriter, term: Term) -> Handle | None:
     """sum(sum(x)) = sum(x) over the axes of both; alike for products, extrema, any and all."""
     (y,) = term.operands
     inner = b.sees(y, term.op)
-    if inner is None or not _alone(b, y):
+    if inner is None or not alone(b, y):
         return None
     (x,), axes = inner.operands, _axes(inner)
     left = list(range(x.ndim)) if inner.params["keepdims"] else [k for k in range(x.ndim) if k not in axes]
@@ -188,4 +188,4 @@ def einsum_of_products(b: Rewriter, term: Term) -> Handle | None:
     return b("mul", *term.operands) if wide == out and out.endswith(narrow) else None
 
 
-__all__ = ["MOVEMENT"]
+__all__ = ["MOVEMENT", "alone"]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from graphc.graph import Cone
 from graphc.passes.arithmetic import ARITHMETIC
 from graphc.passes.movement import MOVEMENT
+from graphc.passes.windows import WINDOWS
 from graphc.rewrite import Rewritten, by_op, rewrite_cone
 
-IDENTITIES = (*ARITHMETIC, *MOVEMENT)
+IDENTITIES = (*ARITHMETIC, *MOVEMENT, *WINDOWS)
 _TABLE = by_op(IDENTITIES)
 
 
