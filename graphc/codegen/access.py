@@ -73,9 +73,9 @@ class Access:
     def _walked(self, load: Load, shape: Shape) -> str:
         """The linear index of ``load`` into memory of ``shape``."""
         assert self.nest is not None
-        stride = affine(load, shape, len(self.nest.order))
-        if stride is not None:
-            return self._linear(stride)
+        walk = affine(load, shape, len(self.nest.order))
+        if walk is not None:
+            return sum_of([self._linear(walk.stride), self.frame.size(walk.start)])
         steps = zip(load.index, strides(shape), strict=True)
         return sum_of([self.frame.times(self.writer.index(i), step) for i, step in steps])
 

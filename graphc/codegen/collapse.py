@@ -58,8 +58,8 @@ class Collapse:
         return loads and not uses_rows(nest.loop, (first, second))
 
     def _load_joins(self, load: Load, sizes: Shape, first: int, second: int) -> bool:
-        stride = affine(load, self.values[load.source].shape, len(sizes))
-        return stride is not None and collapses(stride, (first, second), sizes)
+        walk = affine(load, self.values[load.source].shape, len(sizes))
+        return walk is not None and collapses(walk.stride, (first, second), sizes)
 
     def _loads(self, nest: Nest) -> Iterator[Load]:
         """The loads of a nest, those of values computed again included."""

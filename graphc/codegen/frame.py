@@ -116,7 +116,7 @@ class Frame:
 
 def sum_of(terms: Sequence[str]) -> str:
     """The sum of ``terms`` as an expression, without those that are 0."""
-    return " + ".join(t for t in terms if t != "0") or "0"
+    return " + ".join(t for t in terms if t != "0").replace("+ -", "- ") or "0"
 
 
 __all__ = ["Argument", "Buffer", "Frame", "KernelText", "sum_of"]

@@ -41,10 +41,16 @@ class _KernelWriter:
         for segment in self.kernel.segments:
             self.access.row_scalars = {}  # a register lives as long as the row; other segments read memory
             if isinstance(segment, Product):
-                write_product(self.frame, segment.nest, self.rows)
+                self.product(segment.nest)
             else:
                 self.row_segment(segment)
         return self.frame.text()
+
+    def product(self, nest: Nest) -> None:
+        if nest.partial:
+            self.tile_index()
+            self.start_partial(nest)
+        write_product(self.frame, nest, self.rows)
 
     # ----------------------------------------------------------------------------------------- row loops
 

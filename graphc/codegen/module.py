@@ -180,7 +180,7 @@ def _least_rows(kernel: Kernel) -> int:
     """Rows below which a tile does not pay: those that a product takes at once, and sums of rows copy fewer."""
     summed = any(n.partial and product(n.value.shape[1:]) != 1 for n in kernel.nests)
     products = [n.product for n in kernel.nests if n.product is not None]
-    if products and not products[0].batch:
+    if products and set(products[0].rows) & set(products[0].m):
         return 32 if summed else 8
     return 8 if summed else 1
 

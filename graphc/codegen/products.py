@@ -2,62 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
 
 from graphc.codegen.frame import Frame, sum_of
-from graphc.lower.axes import Contraction, strides
+from graphc.lower.axes import Affine, Contraction, strides
 from graphc.lower.fuse import Nest
-from graphc.types import Dim
+from graphc.types import product
 
 
 def write_product(frame: Frame, nest: Nest, rows: int) -> None:
     """The product that ``nest`` is, over the rows ``lo`` to ``hi`` of a kernel with ``rows`` row axes."""
     p = nest.product
     assert p is not None
-    if p.batch:
-        _batched(frame, nest, p, rows)
-    elif rows:
-        inner = p.size(p.m[rows:])
-        count = "hi - lo" if inner == 1 else frame.times("(hi - lo)", inner)
-        _gemm(frame, nest, p, count, {p.m[rows - 1]: "lo"})
-    else:
-        _gemm(frame, nest, p, frame.size(p.size(p.m)), {})
-
-
-def _batched(frame: Frame, nest: Nest, p: Contraction, rows: int) -> None:
-    """One product for each element of the batch, of which the first axes may be the kernel's rows."""
-    inner = {axis: f"j{depth}" for depth, axis in enumerate(p.batch[rows:])}
+    walked, inner = p.rows[:rows], p.size(p.m)
+    at: dict[int, str] = {}
+    count = frame.size(inner)
     with ExitStack() as loops:
-        if rows:
+        if walked and walked[0] in p.m:
+            left = p.size(p.m[rows:])
+            count = "hi - lo" if left == 1 else frame.times("(hi - lo)", left)
+            at[walked[-1]] = "lo"
+        elif walked:
             loops.enter_context(frame.block("for i in range(lo, hi):"))
-        for axis, name in inner.items():
-            loops.enter_context(frame.block(f"for {name} in range({frame.size(p.sizes[axis])}):"))
-        row = {p.batch[rows - 1]: "i"} if rows else {}
-        _gemm(frame, nest, p, frame.size(p.size(p.m)), row | inner)
+            at[walked[-1]] = "i"
+        for depth, axis in enumerate(a for a in p.outer if a not in walked):
+            at[axis] = _enter(frame, loops, depth, p, axis)
+        sums = [a for a in p.sums if a not in walked]
+        if sums:
+            _gemm(frame, nest, p, count, at, empty=True)
+        for depth, axis in enumerate(sums, len(at)):
+            at[axis] = _enter(frame, loops, depth, p, axis)
+        _gemm(frame, nest, p, count, at)
 
 
-def _gemm(frame: Frame, nest: Nest, p: Contraction, m: str, at: Mapping[int, str]) -> None:
-    """The product of ``m`` rows that begins where each axis of ``at`` has the given value."""
-    out = (*strides(nest.loop.axes), *([0] * len(nest.loop.reduce)))
-    operands = ((p.left, p.left_stride), (p.right, p.right_stride), (nest.number, out))
-    left, right, result = (_start(frame, value, stride, at) for value, stride in operands)
-    row_left, row_right = _step(frame, p.left_stride, p.m), _step(frame, p.right_stride, p.k)
-    column_left, column_right = _step(frame, p.left_stride, p.k), _step(frame, p.right_stride, p.n)
-    n, k = frame.size(p.size(p.n)), frame.size(p.size(p.k))
+def _enter(frame: Frame, loops: ExitStack, depth: int, p: Contraction, axis: int) -> str:
+    """Open a loop over ``axis``; the name of its variable."""
+    loops.enter_context(frame.block(f"for j{depth} in range({frame.size(p.sizes[axis])}):"))
+    return f"j{depth}"
+
+
+def _gemm(
+    frame: Frame, nest: Nest, p: Contraction, m: str, at: Mapping[int, str], *, empty: bool = False
+) -> None:
+    """The product of ``m`` rows that begins where each axis of ``at`` has the given value; ``empty`` sets zeros."""
+    out = Affine((*strides(nest.loop.axes), *([0] * len(nest.loop.reduce))), 0)
+    head = [frame.times("tile", product(nest.loop.axes))] if nest.partial else []
+    left, right = _start(frame, p.left, p.walk_left, at), _start(frame, p.right, p.walk_right, at)
+    result = _start(frame, nest.number, out, at, head)
+    row_left, row_right = _step(frame, p.walk_left, p.m), _step(frame, p.walk_right, p.k)
+    column_left, column_right = _step(frame, p.walk_left, p.k), _step(frame, p.walk_right, p.n)
+    n, k = frame.size(p.size(p.n)), "0" if empty else frame.size(p.size(p.k))
+    row_out = frame.size(out.stride[p.m[-1]]) if p.m else n
+    windows = "" if empty or not p.windows else "windows_"
+    more = f", {frame.size(p.size(p.windows))}, {_step(frame, p.walk_left, p.windows)}" if windows else ""
+    name = "gemm_accumulate_" if p.sums and not empty else "gemm_"
     frame.put(
-        f"gemm_{p.dtype.short}({m}, {n}, {k}, {left}, {row_left}, {column_left}, "
-        f"{right}, {row_right}, {column_right}, {result}, {n})"
+        f"{name}{windows}{p.dtype.short}({m}, {n}, {k}, {left}, {row_left}, {column_left}, "
+        f"{right}, {row_right}, {column_right}, {result}, {row_out}{more})"
     )
 
 
-def _start(frame: Frame, value: int, stride: Sequence[Dim], at: Mapping[int, str]) -> str:
-    offset = sum_of([frame.times(position, stride[axis]) for axis, position in at.items()])
+def _start(
+    frame: Frame, value: int, walk: Affine, at: Mapping[int, str], head: list[str] | None = None
+) -> str:
+    terms = [frame.times(position, walk.stride[axis]) for axis, position in at.items()]
+    offset = sum_of([*(head or []), *terms, frame.size(walk.start)])
     return f"address({frame.buffer(value)}, {offset})"
 
 
-def _step(frame: Frame, stride: Sequence[Dim], axes: tuple[int, ...]) -> str:
-    return frame.size(stride[axes[-1]]) if axes else "1"
+def _step(frame: Frame, walk: Affine, axes: tuple[int, ...]) -> str:
+    return frame.size(walk.stride[axes[-1]]) if axes else "1"
 
 
 __all__ = ["write_product"]

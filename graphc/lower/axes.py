@@ -10,8 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from graphc.loops import Axis, Call, Const, Expr, Load, Loop
+from graphc.loops import Axis, Call, Const, Expr, Extent, Load, Loop, walk
+from graphc.size import dim_evaluate, dim_symbols
 from graphc.types import Dim, DType, Shape, product
+
+_TYPICAL = 64  # stands for a size that is not known, when sizes are compared
 
 
 def dims(loop: Loop) -> Shape:
@@ -68,15 +71,64 @@ def strides(shape: Shape) -> tuple[Dim, ...]:
     return tuple(product(shape[k + 1 :]) for k in range(len(shape)))
 
 
-def affine(load: Load, shape: Shape, count: int) -> tuple[Dim, ...] | None:
-    """Stride of ``load`` along each of ``count`` iteration axes; None where an index is neither axis nor literal 0."""
-    found: list[Dim] = [0] * count
+@dataclass(frozen=True, slots=True)
+class Affine:
+    """Where a load reads: element ``start``, and so many elements further with each step of an iteration axis."""
+
+    stride: tuple[Dim, ...]
+    start: Dim
+
+
+def affine(load: Load, shape: Shape, count: int) -> Affine | None:
+    """How ``load`` walks through memory of ``shape`` along ``count`` iteration axes; None where an index is no sum of
+    axes times sizes."""
+    stride: list[Dim] = [0] * count
+    start: Dim = 0
     for index, step in zip(load.index, strides(shape), strict=True):
-        if isinstance(index, Axis):
-            found[index.number] = found[index.number] + step
-        elif not (isinstance(index, Const) and index.value == 0):
+        found = linear(index)
+        if found is None:
             return None
-    return tuple(found)
+        factors, offset = found
+        start = start + offset * step
+        for axis, factor in factors.items():
+            stride[axis] = stride[axis] + factor * step
+    return Affine(tuple(stride), start)
+
+
+def linear(index: Expr) -> tuple[dict[int, Dim], Dim] | None:
+    """``index`` as the factor of each axis and an offset; None if it is no such sum."""
+    match index:
+        case Axis(number):
+            return {number: 1}, 0
+        case Const(value) if isinstance(value, int):
+            return {}, value
+        case Extent(dim):
+            return {}, dim
+        case Call(("add" | "sub") as fn, (a, b)):
+            return _joined(linear(a), linear(b), 1 if fn == "add" else -1)
+        case Call("mul", (a, b)):
+            return _scaled(linear(a), linear(b)) or _scaled(linear(b), linear(a))
+        case _:
+            return None
+
+
+Linear = tuple[dict[int, Dim], Dim]
+
+
+def _joined(a: Linear | None, b: Linear | None, sign: int) -> Linear | None:
+    if a is None or b is None:
+        return None
+    factors = dict(a[0])
+    for axis, factor in b[0].items():
+        factors[axis] = factors.get(axis, 0) + sign * factor
+    return factors, a[1] + sign * b[1]
+
+
+def _scaled(a: Linear | None, factor: Linear | None) -> Linear | None:
+    """``a`` times what has no axis."""
+    if a is None or factor is None or factor[0]:
+        return None
+    return {axis: each * factor[1] for axis, each in a[0].items()}, a[1] * factor[1]
 
 
 def collapses(stride: Sequence[Dim], axes: Sequence[int], sizes: Sequence[Dim]) -> bool:
@@ -89,79 +141,132 @@ def collapses(stride: Sequence[Dim], axes: Sequence[int], sizes: Sequence[Dim]) 
 
 @dataclass(frozen=True, slots=True)
 class Contraction:
-    """A nest that is a matrix product: ``out[batch, m, n] = sum over k of left[batch, m, k] right[batch, k, n]``.
+    """A nest that is matrix products: ``out[m, n] = sum over k of left[m, k] right[k, n]`` for each index of ``outer``.
 
-    Each group of iteration axes walks memory like one axis in each operand. ``left`` holds the rows of the
-    output, ``right`` its columns. Strides are in elements, per group and operand.
+    ``left`` holds the rows of the output, ``right`` its columns; each group of iteration axes walks memory like one
+    axis in each operand. The sum may run in stretches of k: over ``windows``, whose steps in ``left`` are of any length
+    and in ``right`` go on where k ends, and over ``sums``, for each of which a product is added.
     """
 
     left: int
     right: int
     dtype: DType
-    batch: tuple[int, ...]
+    outer: tuple[int, ...]
     m: tuple[int, ...]
     n: tuple[int, ...]
+    sums: tuple[int, ...]
+    windows: tuple[int, ...]
     k: tuple[int, ...]
-    left_stride: tuple[Dim, ...]  # by iteration axis
-    right_stride: tuple[Dim, ...]
+    walk_left: Affine  # strides by iteration axis
+    walk_right: Affine
     sizes: Shape
 
     def size(self, axes: Sequence[int]) -> Dim:
         return product(self.sizes[a] for a in axes)
 
+    @property
+    def order(self) -> tuple[int, ...]:
+        """Iteration axes from outermost to innermost."""
+        summed = (*self.windows, *self.k)
+        first = self.sums if self.shares_sums else ()
+        last = summed if self.shares_sums else (*self.sums, *summed)
+        return (*first, *self.outer, *self.m, *self.n, *last)
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        """The leading iteration axes along which the nest can be cut into independent tiles."""
+        if self.shares_sums:
+            return self.sums
+        group = self.outer if self.outer[:1] == (0,) else self.m
+        return tuple(a for k, a in enumerate(group) if a == k)
+
+    @property
+    def shares_sums(self) -> bool:
+        """Whether tiles share out what is summed, each with sums of its own: where that is longer than the rows.
+
+        So it is with the gradient of a convolution's weights: few of them, each over all images.
+        """
+        rows = self.outer if self.outer[:1] == (0,) else self.m
+        return bool(self.sums) and typical(self.size(self.sums)) > typical(self.size(rows))
+
 
 def contraction(loop: Loop, shape_of: Sequence[Shape]) -> Contraction | None:
-    """``loop`` as a matrix product, or None when it is none or its axes do not collapse."""
+    """``loop`` as matrix products, or None when it is none or its columns are not laid out in a row."""
     if loop.combine != "add" or not loop.dtype.is_float or loop.scatter is not None or not loop.reduce:
         return None
     match loop.expr:
         case Call("mul", (Load() as a, Load() as b), _) if a.dtype is b.dtype is loop.dtype:
-            return _match(loop, a, b, shape_of) or _match(loop, b, a, shape_of)
+            found = [_match(loop, a, b, shape_of), _match(loop, b, a, shape_of)]
+            return min((f for f in found if f is not None), key=lambda f: len(f.outer), default=None)
         case _:
             return None
 
 
 def _match(loop: Loop, left: Load, right: Load, shape_of: Sequence[Shape]) -> Contraction | None:
     sizes = dims(loop)
-    strides_left = affine(left, shape_of[left.source], len(sizes))
-    strides_right = affine(right, shape_of[right.source], len(sizes))
-    if strides_left is None or strides_right is None:
+    in_left = affine(left, shape_of[left.source], len(sizes))
+    in_right = affine(right, shape_of[right.source], len(sizes))
+    if in_left is None or in_right is None:
         return None
-    in_left, in_right = _used(left), _used(right)
+    mine, yours = _walked(in_left), _walked(in_right)
     outputs, reduced = range(len(loop.axes)), range(len(loop.axes), len(sizes))
-    batch = tuple(a for a in outputs if a in in_left and a in in_right)
-    m = tuple(a for a in outputs if a in in_left and a not in in_right)
-    n = tuple(a for a in outputs if a in in_right and a not in in_left)
-    k = tuple(sorted(reduced, key=lambda a: _position(left, a)))
-    laid_out = (*batch, *m, *n) == tuple(outputs) and all(a in in_left and a in in_right for a in k)
-    dots = product(sizes[a] for a in (*m, *n)) == 1  # plain loops run along the batch, or along rows
-    if not laid_out or dots:
+    if not outputs or outputs[-1] not in mine ^ yours or not all(a in mine and a in yours for a in reduced):
         return None
-    if not _collapse(strides_left, strides_right, (m, n, k), sizes):
+    n = _last_run([a for a in outputs if a not in mine], outputs[-1], in_right, sizes)
+    rows = [a for a in outputs if a not in yours]
+    m = _last_run(rows, rows[-1], in_left, sizes) if rows else ()
+    if product(sizes[a] for a in (*m, *n)) == 1:  # plain loops run along the rest
         return None
+    outer = tuple(a for a in outputs if a not in (*m, *n))
+    sums, windows, k = _stretches(loop, left, in_left, in_right, sizes)
     return Contraction(
-        left.source, right.source, loop.dtype, batch, m, n, k, strides_left, strides_right, sizes
+        left.source, right.source, loop.dtype, outer, m, n, sums, windows, k, in_left, in_right, sizes
     )
 
 
-def _used(load: Load) -> frozenset[int]:
-    return frozenset(i.number for i in load.index if isinstance(i, Axis))
+def typical(dim: Dim) -> int:
+    """A size where symbols stand for numbers that they often are, to compare by."""
+    return dim_evaluate(dim, dict.fromkeys(dim_symbols(dim), _TYPICAL))
+
+
+def _walked(walk: Affine) -> frozenset[int]:
+    return frozenset(a for a, stride in enumerate(walk.stride) if stride != 0)
+
+
+def _last_run(axes: Sequence[int], last: int, walk: Affine, sizes: Shape) -> tuple[int, ...]:
+    """The longest run of adjacent output axes among ``axes``, up to ``last``, that ``walk`` walks like one."""
+    found: tuple[int, ...] = ()
+    while last in axes and collapses(walk.stride, (last, *found), sizes):
+        found, last = (last, *found), last - 1
+    return found
+
+
+def _stretches(
+    loop: Loop, left: Load, in_left: Affine, in_right: Affine, sizes: Shape
+) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    """The summed axes in the order of ``left``: those that k cannot hold, its windows, and k."""
+    axes = sorted(range(len(loop.axes), len(sizes)), key=lambda a: (_position(left, a), a))
+    first = len(axes) - 1
+    while (
+        first > 0
+        and collapses(in_left.stride, axes[first - 1 : first + 1], sizes)
+        and collapses(in_right.stride, axes[first - 1 : first + 1], sizes)
+    ):
+        first -= 1
+    window = first
+    while (
+        window > 0
+        and collapses(in_right.stride, axes[window - 1 : window + 1], sizes)
+        and (window == first or collapses(in_left.stride, axes[window - 1 : window + 1], sizes))
+    ):
+        window -= 1
+    return tuple(axes[:window]), tuple(axes[window:first]), tuple(axes[first:])
 
 
 def _position(load: Load, axis: int) -> int:
-    return next((p for p, i in enumerate(load.index) if isinstance(i, Axis) and i.number == axis), -1)
-
-
-def _collapse(
-    left: Sequence[Dim], right: Sequence[Dim], groups: Sequence[Sequence[int]], sizes: Shape
-) -> bool:
-    m, n, k = groups
-    return (
-        collapses(left, m, sizes)
-        and collapses(right, n, sizes)
-        and collapses(left, k, sizes)
-        and collapses(right, k, sizes)
-    )
+    """The index of ``load`` in which an axis first stands."""
+    found = (p for p, index in enumerate(load.index) if any(e == Axis(axis) for e in walk(index)))
+    return next(found, -1)
 
 
 def is_identity(index: Sequence[Expr], axes: Sequence[int]) -> bool:

@@ -22,6 +22,7 @@ from graphc.lower.axes import (
     is_identity,
     iteration_order,
     leading_reduced,
+    linear,
     row_count,
 )
 from graphc.lower.order import Order
@@ -125,8 +126,9 @@ def split_reductions(program: NestProgram) -> NestProgram:
 def _splits(loop: Loop, values: Sequence[Value]) -> bool:
     if loop.combine not in ("add", "mul", "maximum", "minimum") or loop.scatter is not None:
         return False
-    if contraction(loop, [v.shape for v in values]) is not None:
-        return False
+    product = contraction(loop, [v.shape for v in values])
+    if product is not None:
+        return product.shares_sums
     return leading_reduced(loop, iteration_order(loop)) > 0
 
 
@@ -155,8 +157,7 @@ def as_nest(value: Value, shapes: Sequence[Shape]) -> Nest:
         return Nest(value, order, ())
     product = contraction(loop, shapes)
     if product is not None:
-        order = (*product.batch, *product.m, *product.n, *product.k)
-        return Nest(value, order, product.batch or product.m, product=product)
+        return Nest(value, product.order, product.rows, partial=value.kind == "partial", product=product)
     order = iteration_order(loop)
     if value.kind == "partial":
         return Nest(value, order, order[: leading_reduced(loop, order)], partial=True)
@@ -293,23 +294,23 @@ class _Fusion:
     def collapsed(self, nest: Nest, count: int) -> bool:
         sizes, axes = dims(nest.loop), nest.rows[:count]
         if nest.product is not None:
-            walked = (nest.product.left_stride, nest.product.right_stride)
-            return all(collapses(s, axes, sizes) for s in walked)
+            walked = (nest.product.walk_left, nest.product.walk_right)
+            return all(collapses(walk.stride, axes, sizes) for walk in walked)
         for load in nest.loop.loads():
-            stride = affine(load, self.shapes[load.source], len(sizes))
-            if stride is None or not collapses(stride, axes, sizes):
+            walk = affine(load, self.shapes[load.source], len(sizes))
+            if walk is None or not collapses(walk.stride, axes, sizes):
                 return False
         return not uses_rows(nest.loop, axes)
 
 
 def uses_rows(loop: Loop, axes: Sequence[int]) -> bool:
-    """Whether the value of one of ``axes`` is used outside plain indices."""
+    """Whether the value of one of ``axes`` is used outside indices that step with it."""
     stack = list(loop.expressions)
     while stack:
         expr = stack.pop()
         if isinstance(expr, Axis) and expr.number in axes:
             return True
-        stack.extend(c for c in children(expr) if not (isinstance(expr, Load) and isinstance(c, Axis)))
+        stack.extend(c for c in children(expr) if not isinstance(expr, Load) or linear(c) is None)
     return False
 
 

@@ -27,6 +27,7 @@ class Value:
     start: Dim = 0  # where that memory begins in the source's, in elements
     region: Region | None = None  # the loop in whose steps it is computed, or, of a stack, which fills it
     part: tuple[Body, int] | None = None  # the body and the node in it, where ``node`` is a loop
+    order: tuple[int, ...] = ()  # where the layout pass moved axes: which declared axis each is
 
     @property
     def size(self) -> Dim:
@@ -73,7 +74,7 @@ class NestProgram:
             known = () if before is None or before.kind == "stack" else path_of(before)
             lines += [f"{'  ' * k}{r}:" for k, r in enumerate(path) if r not in known]
             kind = f"{value.dtype.short}[{','.join(map(str, value.shape))}]"
-            lines.append(f"{'  ' * len(path)}v{value.number}: {kind} {describe(value)}")
+            lines.append(f"{'  ' * len(path)}v{value.number}: {kind}{_moved(value)} {describe(value)}")
         lines += [f"output {name!r} = v{k}" for name, k in self.outputs.items()]
         lines += [f"update v{leaf} = v{k}" for leaf, k in self.updates.items()]
         return "\n".join(lines)
@@ -99,6 +100,10 @@ class NestProgram:
     def node(self, value: Value) -> Node:
         graph, at = self.origin(value)
         return graph.nodes[at]
+
+
+def _moved(value: Value) -> str:
+    return f" axes ({','.join(map(str, value.order))})" if value.order else ""
 
 
 def describe(value: Value) -> str:
@@ -176,12 +181,25 @@ def map_expressions(loop: Loop, visit: Callable[[Expr], Expr], *, scattered: boo
 
 
 def moves_data(loop: Loop | None) -> bool:
-    """Whether a nest computes nothing: it only reads, places, compares or numbers elements."""
-    if loop is None or loop.combine or loop.scatter is not None:
+    """Whether a nest computes nothing: it only reads, places, compares or numbers elements, one for each."""
+    if loop is None or loop.combine or loop.scatter is not None or _reads(loop.expr) > 1:
         return False
     return not any(
         isinstance(e, Call) and e.dtype.is_float and e.fn not in ("guard", "cast") for e in walk(loop.expr)
     )
+
+
+def _reads(expr: Expr) -> int:
+    """How many elements are read to evaluate ``expr``, beside those in indices."""
+    match expr:
+        case Load():
+            return 1
+        case Call("guard", (condition, *branches)):
+            return max(_reads(condition), *map(_reads, branches))
+        case Call(_, args):
+            return sum(map(_reads, args))
+        case _:
+            return 0
 
 
 __all__ = [

@@ -89,7 +89,7 @@ def _sum(a: Expr, b: Expr) -> Expr:
     match a, b:
         case ((Const(0) | Call("mul", (Const(0), _))), _):
             return b
-        case _, Const(0):
+        case _, (Const(0) | Call("mul", (Const(0), _))):
             return a
         case Call("mul", (Const(p), Const(q))), Const(r):
             return extent(int(p) * int(q) + int(r))

@@ -133,7 +133,7 @@ def summed_einsum(b: Rewriter, term: Term) -> Handle | None:
     """A contraction summed over an index that all its operands have is a contraction over that index too."""
     (y,) = term.operands
     inner = b.sees(y, "einsum")
-    if inner is None or not _alone(b, y) or not y.dtype.is_float:
+    if inner is None or not alone(b, y) or not y.dtype.is_float:
         return None
     words, out = letters_of(inner.params["spec"])
     summed = {out[axis] for axis in _axes(term)}

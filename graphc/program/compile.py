@@ -10,6 +10,7 @@ from graphc.codegen.module import emit
 from graphc.errors import CompileError, GraphError, InputError, SizeError
 from graphc.graph import Cone, Graph, Handle, check_update, key_text
 from graphc.lower.fuse import TILES, fuse
+from graphc.lower.layout import lay_out
 from graphc.lower.nests import expand
 from graphc.lower.regions import TIME
 from graphc.lower.schedule import schedule
@@ -63,7 +64,8 @@ def compile(
     passes = [p for p in DEFAULT if stabilise or p is not stabilise_pass]
     result = run(declared, pipeline(mode, passes), verify=verify)
     nests = expand(result.cone)
-    split, groups = fuse(nests)
+    laid_out = lay_out(nests)
+    split, groups = fuse(laid_out)
     steps = schedule(split, groups)
     module = emit(steps, name or declared.graph.name)
     stages: dict[str, Any] = {"declared": declared}
@@ -72,7 +74,7 @@ def compile(
         while label in stages:
             label, count = f"{step.name} {count}", count + 1
         stages[label] = step.after
-    stages |= {"nests": nests, "schedule": steps, "module": module}
+    stages |= {"nests": nests, "layout": laid_out, "schedule": steps, "module": module}
     inputs = tuple(declared.graph.handle(at) for at in _inputs(declared))
     shown = Stages(inputs, stages, tuple(applied for _, applied in result.applied))
     return Program(shown, result.cone, steps, module, store, list(index_checks(split)))

@@ -18,9 +18,11 @@
 [1.0, 1.0, 1.0, 2.0]
 
 `gemm_f32` and `gemm_f64` are external functions, compiled once a machine. Their parameters are int64:
-`(m, n, k, a, row_stride_a, col_stride_a, b, row_stride_b, col_stride_b, c, row_stride_c, accumulate)`, with
-addresses, and strides in elements. Any of m, n, k may be 0; without `accumulate`, k = 0 writes zeros. A and B
-may have any strides (be transposed, sliced, repeated), columns of C are contiguous, and C overlaps neither.
+`(m, n, k, a, row_stride_a, col_stride_a, b, row_stride_b, col_stride_b, c, row_stride_c, accumulate, stretches,
+stretch_a)`, with addresses, and strides in elements. Any of m, n, k and stretches may be 0; without `accumulate`,
+k = 0 writes zeros. A and B may have any strides (be transposed, sliced, repeated), columns of C are contiguous, and
+C overlaps neither. The columns of A come in `stretches` of k, which begin `stretch_a` elements apart: the rows of a
+window. B has stretches * k rows.
 
 A call is serial: rows are split over threads by the caller. A row has the same bytes however they are split:
 each element is summed in the order of k, but for products of contiguous rows with one contiguous vector,
@@ -82,8 +84,8 @@ def gemm(element: ir.Type, processor: Host) -> Callable[..., None]:
     columns, wide = 2 * lanes, 8 * lanes
     deepest = _PANEL // (columns * size)
     tall = 8 if processor.registers == 32 else 6
-    multiply = word("panel", 12, panel(vectors, rows=tall, masks=masks))
-    multiply_row = word("row", 11, tile(vectors, rows=1, columns=8, masks=masks))
+    multiply = word("panel", 14, panel(vectors, rows=tall, masks=masks))
+    multiply_row = word("row", 13, tile(vectors, rows=1, columns=8, masks=masks))
     multiply_vectors = word("dot", 5, dot(vectors))
     copy_rows = word("pack_rows", 5, pack_rows(vectors, columns=2, masks=masks))
     copy_columns = word("pack_columns", 5, pack_columns(vectors, columns=2, masks=masks))
@@ -94,13 +96,17 @@ def gemm(element: ir.Type, processor: Host) -> Callable[..., None]:
     pairs = _BLOCK // (2 * group * size)  # of packed tiles in a block, each times its depth
 
     def function(
-        m, n, k, a, row_stride_a, col_stride_a, b, row_stride_b, col_stride_b, c, row_stride_c, accumulate
-    ):
-        if n == 1 and col_stride_a == 1 and row_stride_b == 1:
+        m, n, k, a, row_stride_a, col_stride_a, b, row_stride_b, col_stride_b, c, row_stride_c, accumulate, stretches,
+        stretch_a,
+    ):  # fmt: skip
+        if stretches == 0:
+            k = 0
+            stretches = 1
+        if n == 1 and stretches == 1 and col_stride_a == 1 and row_stride_b == 1:
             for i in range(m):
                 multiply_vectors(k, a + i * row_stride_a * size, b, c + i * row_stride_c * size, accumulate)
             return
-        if n == 1 and row_stride_a == 1 and row_stride_c == 1:
+        if n == 1 and stretches == 1 and row_stride_a == 1 and row_stride_c == 1:
             # A column of C is a row as well, and A's columns are the rows of the second factor.
             n = m
             m = col_stride_b = 1
@@ -111,58 +117,60 @@ def gemm(element: ir.Type, processor: Host) -> Callable[..., None]:
             while done < n and (masks or n - done >= wide):
                 width = minimum_i64(n - done, wide)
                 x, y = b + done * size, c + done * size
-                multiply_row(1, width, k, a, 0, col_stride_a, x, row_stride_b, y, 0, accumulate)
+                multiply_row(
+                    1, width, k, a, 0, col_stride_a, x, row_stride_b, y, 0, accumulate, stretches, stretch_a
+                )
                 done += width
         # Rows a multiple of 1 KiB apart share few lines of the cache; else packing pays only if used often.
         copies = col_stride_b != 1 or m >= (24 if remainder(row_stride_b * size, 1024) == 0 else 64)
         blocks = maximum_i64(quotient(k + deepest - 1, deepest), 1)
         depth = maximum_i64((quotient(k + blocks - 1, blocks) + lanes - 1) & -lanes, lanes)
+        # A block is a part of one stretch, or as many whole ones as a packed panel holds; unpacked, it is everything.
+        together = maximum_i64(quotient(deepest, maximum_i64(k, 1)), 1)
+        whole_b = masks or remainder(n - done, columns) == 0
+        if whole_b and not copies:
+            depth = maximum_i64(k, 1)
+            together = stretches
         copied, tiles = room(), block()
-        packs = row_stride_a == 1 and col_stride_a != 1 and n >= 4 * columns
+        packs = row_stride_a == 1 and col_stride_a != 1 and n >= 4 * columns and stretches == 1
         most = maximum_i64(quotient(pairs, depth) * 2 * tall if packs else _ROWS, 1)
-        for start in range(0, maximum_i64(k, 1), depth):
-            steps = minimum_i64(k - start, depth)
-            adds = accumulate if start == 0 else 1
-            for top in range(0, m, most):
-                rows = minimum_i64(m - top, most)
-                x = a + (top * row_stride_a + start * col_stride_a) * size
-                if packs:
-                    copy_tiles(rows, steps, x, col_stride_a, tiles)
-                for left in range(done, n, columns):
-                    width = minimum_i64(n - left, columns)
-                    y = c + (top * row_stride_c + left) * size
-                    source = b + (start * row_stride_b + left * col_stride_b) * size
-                    stride = row_stride_b
-                    whole = masks or width == columns
-                    if copies or not whole:
-                        if col_stride_b == 1 and whole:
-                            copy_rows(steps, width, source, row_stride_b, copied)
-                        elif row_stride_b == 1 and (masks or remainder(steps, lanes) == 0):
-                            copy_columns(steps, width, source, col_stride_b, copied)
+        for first in range(0, stretches, together):
+            count = minimum_i64(stretches - first, together)
+            for start in range(0, maximum_i64(k, 1), depth):
+                steps = minimum_i64(k - start, depth)
+                adds = accumulate if start + first == 0 else 1
+                for top in range(0, m, most):
+                    rows = minimum_i64(m - top, most)
+                    x = a + (top * row_stride_a + start * col_stride_a + first * stretch_a) * size
+                    if packs:
+                        copy_tiles(rows, steps, x, col_stride_a, tiles)
+                    for left in range(done, n, columns):
+                        width = minimum_i64(n - left, columns)
+                        y = c + (top * row_stride_c + left) * size
+                        source = b + ((first * k + start) * row_stride_b + left * col_stride_b) * size
+                        stride = row_stride_b
+                        whole = masks or width == columns
+                        if copies or not whole:
+                            if col_stride_b == 1 and whole:
+                                copy_rows(steps * count, width, source, row_stride_b, copied)
+                            elif row_stride_b == 1 and (masks or remainder(steps * count, lanes) == 0):
+                                copy_columns(steps * count, width, source, col_stride_b, copied)
+                            else:
+                                copy_elements(
+                                    steps * count, width, source, row_stride_b, col_stride_b, copied
+                                )
+                            source = copied
+                            stride = columns
+                        if packs and width > lanes:
+                            multiply(
+                                rows, width, steps, tiles, 1, group, source, stride, y, row_stride_c, adds, 1, 0,
+                                steps * group,
+                            )  # fmt: skip
                         else:
-                            copy_elements(steps, width, source, row_stride_b, col_stride_b, copied)
-                        source = copied
-                        stride = columns
-                    if packs and width > lanes:
-                        multiply(
-                            rows,
-                            width,
-                            steps,
-                            tiles,
-                            1,
-                            group,
-                            source,
-                            stride,
-                            y,
-                            row_stride_c,
-                            adds,
-                            steps * group,
-                        )
-                    else:
-                        multiply(
-                            rows, width, steps, x, row_stride_a, col_stride_a, source, stride, y, row_stride_c, adds,
-                            row_stride_a * tall,
-                        )  # fmt: skip
+                            multiply(
+                                rows, width, steps, x, row_stride_a, col_stride_a, source, stride, y, row_stride_c,
+                                adds, count, stretch_a, row_stride_a * tall,
+                            )  # fmt: skip
 
     return function
 

@@ -4,8 +4,10 @@
 
 Each element of C is one chain of multiply-adds in the order of k, whatever the shape of the tile, so a row
 has the same bytes wherever it is computed. The emitters here take
-`(m, width, k, a, row_stride_a, col_stride_a, b, row_stride_b, c, row_stride_c, accumulate)`, with m and width
-at least 1; a panel's next parameter is the distance in A from one tall tile to the next.
+`(m, width, k, a, row_stride_a, col_stride_a, b, row_stride_b, c, row_stride_c, accumulate, stretches, stretch_a)`,
+with m, width and stretches at least 1; a panel's next parameter is the distance in A from one tall tile to the next.
+Columns of A and rows of B come in `stretches` of k; those of A begin `stretch_a` elements apart, those of B follow
+one another.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from llvmlite import ir
 from graphc.runtime.gemm_vectors import Emitter, Vectors, counted_loop, joined, lesser, outlined
 from graphc.runtime.intrinsics import WORD
 
-_PARAMETERS = 11
+_PARAMETERS = 13
 
 
 def panel(vectors: Vectors, *, rows: int, masks: bool) -> Emitter:
@@ -28,24 +30,15 @@ def panel(vectors: Vectors, *, rows: int, masks: bool) -> Emitter:
         rows: height of a full tile.
         masks: elements of B beyond `width` are not touched; else all columns must be there to be read.
     """
-    tall, low = (tile(vectors, rows=height, columns=2, masks=masks) for height in (rows, rows // 2))
-    long, narrow = (tile(vectors, rows=height, columns=1, masks=masks) for height in (2 * rows, rows))
+    # Heights of tiles, those of one vector twice as high: a half, three quarters and the whole of a full one.
+    heights = (rows // 2, 3 * rows // 4, rows)
+    two = [tile(vectors, rows=height, columns=2, masks=masks) for height in heights]
+    one = [tile(vectors, rows=2 * height, columns=1, masks=masks) for height in heights]
 
     def emit(
-        builder,
-        m,
-        width,
-        k,
-        a,
-        row_stride_a,
-        col_stride_a,
-        b,
-        row_stride_b,
-        c,
-        row_stride_c,
-        accumulate,
-        next_a,
-    ):
+        builder, m, width, k, a, row_stride_a, col_stride_a, b, row_stride_b, c, row_stride_c, accumulate, stretches,
+        stretch_a, next_a,
+    ):  # fmt: skip
         fits = builder.icmp_signed("<=", width, WORD(vectors.lanes))
         tiles = builder.select(fits, WORD(2), WORD(1))
         full = builder.mul(tiles, WORD(rows))
@@ -55,10 +48,26 @@ def panel(vectors: Vectors, *, rows: int, masks: bool) -> Emitter:
 
         def step(index, a, c):
             height = lesser(builder, builder.sub(m, builder.mul(index, full)), full)
-            tail = (row_stride_a, col_stride_a, b, row_stride_b, c, row_stride_c, accumulate)
-            half = builder.icmp_signed("<=", builder.mul(height, WORD(2)), full)
-            choices = [(builder.and_(fits, half), narrow), (fits, long), (half, low)]
-            _first_of(builder, choices, tall, (height, width, k, a, *tail))
+            tail = (
+                row_stride_a,
+                col_stride_a,
+                b,
+                row_stride_b,
+                c,
+                row_stride_c,
+                accumulate,
+                stretches,
+                stretch_a,
+            )
+            values = (height, width, k, a, *tail)
+            low, middle = (
+                builder.icmp_signed("<=", height, builder.mul(tiles, WORD(each))) for each in heights[:2]
+            )
+            with builder.if_else(fits) as (single, double):
+                with single:
+                    _first_of(builder, [(low, one[0]), (middle, one[1])], one[2], values)
+                with double:
+                    _first_of(builder, [(low, two[0]), (middle, two[1])], two[2], values)
             return builder.add(a, step_a), builder.add(c, step_c)
 
         count = builder.udiv(builder.add(m, builder.sub(full, WORD(1))), full)
@@ -87,8 +96,9 @@ def tile(vectors: Vectors, *, rows: int, columns: int, masks: bool) -> Emitter:
     """
 
     def emit(
-        builder, m, width, k, a, row_stride_a, col_stride_a, b, row_stride_b, c, row_stride_c, accumulate
-    ):
+        builder, m, width, k, a, row_stride_a, col_stride_a, b, row_stride_b, c, row_stride_c, accumulate, stretches,
+        stretch_a,
+    ):  # fmt: skip
         inside = vectors.masks(builder, width, columns)
         indices = [lesser(builder, WORD(row), builder.sub(m, WORD(1))) for row in range(rows)]
         offsets = [builder.mul(index, row_stride_a) for index in indices]
@@ -105,8 +115,12 @@ def tile(vectors: Vectors, *, rows: int, columns: int, masks: bool) -> Emitter:
             sums = [vectors.multiply_add(builder, x, y, s) for (x, y), s in zip(pairs, sums, strict=True)]
             return builder.gep(a, [col_stride_a]), builder.gep(b, [row_stride_b]), *sums
 
+        def stretch(_, a, b, *sums):
+            _, b, *sums = counted_loop(builder, k, [a, b, *sums], step)
+            return builder.gep(a, [stretch_a]), b, *sums
+
         pointers = vectors.pointer(builder, a), vectors.pointer(builder, b)
-        _, _, *sums = counted_loop(builder, k, [*pointers, *start], step)
+        _, _, *sums = counted_loop(builder, stretches, [*pointers, *start], stretch)
         for total, place, mask in zip(sums, places, inside * rows, strict=True):
             vectors.store(builder, total, place, mask)
 

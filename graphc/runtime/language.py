@@ -48,7 +48,9 @@ float32 with an integer float64, so wrap: ``i32(a + b)``, ``a * f32(n)``.
 External functions have C ABI, take int64 only and return nothing; they are compiled on first use
 (`externals.SOURCES` lists them): ``gemm_f32(m, n, k, a, row_stride_a, col_stride_a, b, row_stride_b,
 col_stride_b, c, row_stride_c)`` with addresses of elements and strides in elements, ``gemm_f64``, and
-``gemm_accumulate_f32``, ``gemm_accumulate_f64``, which add to C.
+``gemm_accumulate_f32``, ``gemm_accumulate_f64``, which add to C. ``gemm_windows_f32(..., stretches, stretch_a)``,
+``gemm_windows_f64`` and their ``gemm_accumulate_windows_`` forms take the columns of A in stretches of k that begin
+``stretch_a`` elements apart.
 """
 
 from __future__ import annotations
@@ -165,8 +167,12 @@ __all__ = [
     "fma_f64",
     "gemm_accumulate_f32",
     "gemm_accumulate_f64",
+    "gemm_accumulate_windows_f32",
+    "gemm_accumulate_windows_f64",
     "gemm_f32",
     "gemm_f64",
+    "gemm_windows_f32",
+    "gemm_windows_f64",
     "i32",
     "i32_buffer",
     "i32_buffer_from",
@@ -282,11 +288,22 @@ scalar_f64 = define("scalar_f64", types.float64, _entry_of_block, partial(_scala
 
 
 def _gemm(suffix: str, accumulate: int, builder: ir.IRBuilder, *values: ir.Value) -> None:
-    call_symbol(builder, f"graphc_gemm_{suffix}", ir.VoidType(), [*values, WORD(accumulate)])
+    stretches = values[11:] or (WORD(1), WORD(0))
+    all_ = [*values[:11], WORD(accumulate), *stretches]
+    call_symbol(builder, f"graphc_gemm_{suffix}", ir.VoidType(), all_)
 
 
-_gemm_parameters = [types.int64] * 11
-gemm_f32 = define("gemm_f32", types.void, _gemm_parameters, partial(_gemm, "f32", 0))
-gemm_f64 = define("gemm_f64", types.void, _gemm_parameters, partial(_gemm, "f64", 0))
-gemm_accumulate_f32 = define("gemm_accumulate_f32", types.void, _gemm_parameters, partial(_gemm, "f32", 1))
-gemm_accumulate_f64 = define("gemm_accumulate_f64", types.void, _gemm_parameters, partial(_gemm, "f64", 1))
+def _product(name: str, suffix: str, accumulate: int, parameters: int) -> Word:
+    return define(
+        f"{name}_{suffix}", types.void, [types.int64] * parameters, partial(_gemm, suffix, accumulate)
+    )
+
+
+gemm_f32, gemm_f64 = (_product("gemm", suffix, 0, 11) for suffix in ("f32", "f64"))
+gemm_accumulate_f32, gemm_accumulate_f64 = (
+    _product("gemm_accumulate", suffix, 1, 11) for suffix in ("f32", "f64")
+)
+gemm_windows_f32, gemm_windows_f64 = (_product("gemm_windows", suffix, 0, 13) for suffix in ("f32", "f64"))
+gemm_accumulate_windows_f32, gemm_accumulate_windows_f64 = (
+    _product("gemm_accumulate_windows", suffix, 1, 13) for suffix in ("f32", "f64")
+)
