@@ -28,7 +28,7 @@ from graphc.registry import Application, Op, Params, Sample
 from graphc.size import symbol
 from graphc.types import Checks, Dim, DType, Shape, Type, product, shape_text
 
-_N, _M = symbol("N"), symbol("M")
+_N = symbol("N")
 
 
 def _infer(checks: Checks, types: Sequence[Type], params: Params) -> Type:
@@ -190,7 +190,7 @@ registry.register(
         latex=_latex,
         samples=(
             _sample((_N, 2, 6), (3, 2, 3), _LINE, (1,), (1,)),
-            _sample((1, 2, _M + 4), (2, 2, 3), _LINE, (2,), (1,)),
+            _sample((1, 2, _N + 4), (2, 2, 3), _LINE, (2,), (1,)),
             _sample((2, 1, 8), (1, 1, 2), _LINE, (3,), (2,)),
             _sample((1, 1, 9), (2, 1, 3), _LINE, (2,), (2,)),
             _sample((1, 2, 5), (2, 2, 1), _LINE, (1,), (1,)),

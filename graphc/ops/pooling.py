@@ -7,6 +7,7 @@ last of a window with NaN); by that number an element is picked from its window 
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,13 +17,13 @@ import numpy as np
 from graphc import registry
 from graphc.errors import DTypeError, ShapeError
 from graphc.loops import Const, Expr, Load, Loop, call, identity
-from graphc.ops.rules import Infer, Jvp, Loops, Vjp, everywhere, expect, no_gradient, no_tangent
-from graphc.ops.window import covering, element, held, number, over, pooled, put_back, views
+from graphc.ops.rules import Infer, Jvp, Loops, Vjp, everywhere, expect, extent, no_gradient, no_tangent
+from graphc.ops.window import MOST_NAMED, covering, element, held, number, over, pooled, put_back, views
 from graphc.registry import Application, Op, Params, Sample
 from graphc.size import symbol
 from graphc.types import Checks, DType, Shape, Type, require_float, shape_text
 
-_N, _M = symbol("N"), symbol("M")
+_N = symbol("N")
 
 # ---------------------------------------------------------------------------------------------------- the ops
 
@@ -76,7 +77,7 @@ _CASES: list[tuple[Shape, tuple[int, ...], tuple[int, ...]]] = [
     ((1, 5), (1,), (2,)),
     ((2, 1, 5), (2,), (1,)),
     ((_N, 5, 4), (2, 2), (2, 2)),
-    ((2, _M + 3, 7), (3, 2), (1, 3)),
+    ((2, _N + 3, 7), (3, 2), (1, 3)),
     ((1, 3, 4), (3, 4), (3, 4)),
     ((7, 7), (6, 6), (1, 1)),
     ((0, 4), (2,), (2,)),
@@ -173,14 +174,16 @@ def _where_loops(types: Sequence[Type], kind: Type, params: Params) -> tuple[Loo
         Const(math.prod(params["window"]) - 1, DType.I32),
     )
 
-    def place(offsets: Sequence[Expr]) -> Expr:
+    def place(offsets: Sequence[Expr], other: Expr = last) -> Expr:
         hit = call("eq", element(types[0], params, offsets), top)
-        return call("select", hit, number(params, offsets, DType.I32), last)
+        return call("select", hit, number(params, offsets, DType.I32), other)
 
-    def first(a: Expr, b: Expr) -> Expr:
-        return call("minimum", a, b)
-
-    return (over(params["window"], kind.shape, place, first),)
+    if math.prod(params["window"]) <= MOST_NAMED:
+        found: Expr = last
+        for index in reversed([*itertools.product(*map(range, params["window"]))][:-1]):
+            found = place([extent(k) for k in index], found)
+        return (Loop(axes=kind.shape, expr=found, dtype=DType.I32),)
+    return (over(params["window"], kind.shape, place, lambda a, b: call("minimum", a, b)),)
 
 
 _declare(

@@ -15,7 +15,7 @@ from graphc.loops import Axis, Call, Const, Expr, Load, Loop, call, cast, identi
 from graphc.ops.rules import extent, times
 from graphc.ops.slicing import guarded
 from graphc.registry import Params
-from graphc.types import Checks, Dim, DType, Shape, Type
+from graphc.types import Checks, Dim, DType, Shape, Type, known_nonnegative
 
 
 def steps_of(params: Params, rank: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -127,7 +127,8 @@ def held(
         index.append(last if nearest else call("sub", last, t))
         offsets.append(_sum(first, times(t, s)))
         conditions += [] if nearest else [call("ge", index[-1], extent(0))]
-        conditions += [call("lt", index[-1], extent(inner[k]))]
+        if not (nearest and known_nonnegative(inner[k] * s - kind.shape[lead + k])):
+            conditions.append(call("lt", index[-1], extent(inner[k])))
         conditions += [] if w % s == 0 else [call("lt", offsets[-1], extent(w))]
     found = value(number(params, offsets, DType.I32), tuple(index))
     return guarded(conditions, found, Const(0.0 if found.dtype.is_float else 0, found.dtype))

@@ -20,11 +20,12 @@ from error_rows import (
     networks,
     programs,
     sizes,
+    windows,
 )
 
 FAMILIES = (
     sizes, graphs, contractions, layouts, loops, networks, formulas, checks, derivatives, programs, calls, layers,
-    drawings, commands,
+    drawings, commands, windows,
 )  # fmt: skip
 ROWS = [row for family in FAMILIES for row in family.ROWS]
 
