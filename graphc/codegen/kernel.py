@@ -6,7 +6,8 @@ rows of sums that their reductions need.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 
 from graphc.codegen.access import Access, canonical
 from graphc.codegen.collapse import Collapse
@@ -47,10 +48,12 @@ class _KernelWriter:
         return self.frame.text()
 
     def product(self, nest: Nest) -> None:
-        if nest.partial:
-            self.tile_index()
+        if not nest.partial:
+            write_product(self.frame, nest, self.rows, "lo", "hi")
+            return
+        with self.each_tile() as (first, end):
             self.start_partial(nest)
-        write_product(self.frame, nest, self.rows)
+            write_product(self.frame, nest, self.rows, first, end)
 
     # ----------------------------------------------------------------------------------------- row loops
 
@@ -62,13 +65,18 @@ class _KernelWriter:
             self.name_once("tile", self.tile_at("lo"))
         self.rows_between("lo", "hi", segment, {})
 
-    def tiles_of_rows(self, segment: Rows) -> None:
-        """Tile by tile, since partial results belong to a tile however many of them one call takes."""
-        partials = [n for n in segment.nests if n.partial]
+    @contextmanager
+    def each_tile(self) -> Generator[tuple[str, str]]:
+        """Tile by tile, since partial results belong to a tile however many of them one call takes: its rows."""
         self.name_once("tile_end", self.tile_at("hi"))
         with self.frame.block(f"for tile in range({self.tile_at('lo')}, tile_end):"):
             rows, count = self.size(product(self.kernel.group.rows)), self.tile_count()
             first, end = (f"quotient({tile} * {rows}, {count})" for tile in ("tile", "(tile + 1)"))
+            yield first, end
+
+    def tiles_of_rows(self, segment: Rows) -> None:
+        partials = [n for n in segment.nests if n.partial]
+        with self.each_tile() as (first, end):
             totals = {n.number: self.start_partial(n) for n in partials}
             self.rows_between(first, end, segment, totals)
             for nest in partials:

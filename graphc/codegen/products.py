@@ -11,8 +11,8 @@ from graphc.lower.fuse import Nest
 from graphc.types import product
 
 
-def write_product(frame: Frame, nest: Nest, rows: int) -> None:
-    """The product that ``nest`` is, over the rows ``lo`` to ``hi`` of a kernel with ``rows`` row axes."""
+def write_product(frame: Frame, nest: Nest, rows: int, first: str, end: str) -> None:
+    """The product that ``nest`` is, over the rows ``first`` to ``end`` of a kernel with ``rows`` row axes."""
     p = nest.product
     assert p is not None
     walked, inner = p.rows[:rows], p.size(p.m)
@@ -21,10 +21,10 @@ def write_product(frame: Frame, nest: Nest, rows: int) -> None:
     with ExitStack() as loops:
         if walked and walked[0] in p.m:
             left = p.size(p.m[rows:])
-            count = "hi - lo" if left == 1 else frame.times("(hi - lo)", left)
-            at[walked[-1]] = "lo"
+            count = f"{end} - {first}" if left == 1 else frame.times(f"({end} - {first})", left)
+            at[walked[-1]] = first
         elif walked:
-            loops.enter_context(frame.block("for i in range(lo, hi):"))
+            loops.enter_context(frame.block(f"for i in range({first}, {end}):"))
             at[walked[-1]] = "i"
         for depth, axis in enumerate(a for a in p.outer if a not in walked):
             at[axis] = _enter(frame, loops, depth, p, axis)

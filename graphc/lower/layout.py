@@ -149,7 +149,8 @@ class _Orders:
         changed = False
         for value in self.values:
             if value.loop is not None and not value.loop.combine and value.loop.scatter is None:
-                changed |= any([self.along(value, load) for load in dict.fromkeys(value.loop.loads())])
+                for load in dict.fromkeys(value.loop.loads()):
+                    changed |= self.along(value, load)
         return changed
 
     def along(self, value: Value, load: Load) -> bool:
