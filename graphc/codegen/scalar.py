@@ -48,6 +48,10 @@ def accumulate(combine: str, total: str, value: str, dtype: DType) -> str:
     return f"{dtype.short}({plain.get(combine) or f'{combine}_i64(i64({total}), i64({value}))'})"
 
 
+# How indices are divided: without the tests that signs need.
+_OF_INDEX = {"floordiv": "quotient", "mod": "remainder"}
+
+
 class Writer:
     """Writes expressions. ``load`` writes a load, ``axis`` an iteration index, ``extent`` a size; ``named`` holds the
     locals that stand for expressions already computed."""
@@ -81,10 +85,8 @@ class Writer:
         match expr:
             case Const(value):
                 return str(int(value))
-            case Call("floordiv", (a, b)):
-                return f"quotient({self.index(a)}, {self.index(b)})"
-            case Call("mod", (a, b)):
-                return f"remainder({self.index(a)}, {self.index(b)})"
+            case Call(("floordiv" | "mod") as fn, (a, b)):
+                return f"{_OF_INDEX[fn]}({self.index(a)}, {self.index(b)})"
             case Call(("add" | "sub" | "mul") as fn, (a, b)):
                 return f"({self.index(a)} {FUNCTIONS[fn].infix} {self.index(b)})"
             case Call("cast", (inner,)) if not inner.dtype.is_float:
@@ -103,6 +105,8 @@ class Writer:
             return f"{dtype.short}({args[0]})"
         if fn in _SPECIAL:
             return _SPECIAL[fn](args, operand)
+        if fn in _OF_INDEX and isinstance(expr.args[0], Axis) and isinstance(expr.args[1], (Const, Extent)):
+            return f"{_OF_INDEX[fn]}({', '.join(args)})"  # an axis is not negative
         if FUNCTIONS[fn].infix:
             return self.infix(fn, args, dtype, operand)
         if dtype.is_int and fn in ("maximum", "minimum"):
