@@ -71,11 +71,11 @@ def for_processor(suffix: str, processor: Host) -> Product:
     """The product as it is written for another processor; its vectors are legal here too, only slower."""
     symbol = f"gemm_for_{processor.bits}_{processor.registers}_{suffix}"
     code = compiler.emit(compiler.lower(gemm(TYPES[suffix][1], processor), symbol), symbol)
-    run = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 14)(loader.link({symbol: code})[symbol])
+    run = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 16)(loader.link({symbol: code})[symbol])
 
     def product(a: np.ndarray, b: np.ndarray, c: np.ndarray, accumulate: int, lo: int, hi: int) -> None:
         factors = (address(a[lo:]), *strides(a), address(b), *strides(b), address(c[lo:]), strides(c)[0])
-        run(hi - lo, b.shape[1], a.shape[1], *factors, accumulate, 1, 0)
+        run(hi - lo, b.shape[1], a.shape[1], *factors, accumulate, 1, 0, hi - lo, 0)
 
     return product
 

@@ -15,9 +15,9 @@ def write_product(frame: Frame, nest: Nest, rows: int, first: str, end: str) -> 
     """The product that ``nest`` is, over the rows ``first`` to ``end`` of a kernel with ``rows`` row axes."""
     p = nest.product
     assert p is not None
-    walked, inner = p.rows[:rows], p.size(p.m)
+    walked = p.rows[:rows]
     at: dict[int, str] = {}
-    count = frame.size(inner)
+    count = frame.size(p.size((*p.runs, *p.m)))
     with ExitStack() as loops:
         if walked and walked[0] in p.m:
             left = p.size(p.m[rows:])
@@ -54,13 +54,22 @@ def _gemm(
     column_left, column_right = _step(frame, p.walk_left, p.k), _step(frame, p.walk_right, p.n)
     n, k = frame.size(p.size(p.n)), "0" if empty else frame.size(p.size(p.k))
     row_out = frame.size(out.stride[p.m[-1]]) if p.m else n
-    windows = "" if empty or not p.windows else "windows_"
-    more = f", {frame.size(p.size(p.windows))}, {_step(frame, p.walk_left, p.windows)}" if windows else ""
+    windows = "" if empty or not (p.windows or p.runs) else "windows_"
+    more = f", {_groups(frame, p, p.windows, '1')}, {_groups(frame, p, p.runs, m, p.m)}" if windows else ""
     name = "gemm_accumulate_" if p.sums and not empty else "gemm_"
     frame.put(
         f"{name}{windows}{p.dtype.short}({m}, {n}, {k}, {left}, {row_left}, {column_left}, "
         f"{right}, {row_right}, {column_right}, {result}, {row_out}{more})"
     )
+
+
+def _groups(
+    frame: Frame, p: Contraction, axes: tuple[int, ...], none: str, inside: tuple[int, ...] | None = None
+) -> str:
+    """How many stretches there are, or how long a run is, and how far apart in the left operand they begin."""
+    if not axes:
+        return f"{none}, 0"
+    return f"{frame.size(p.size(axes if inside is None else inside))}, {_step(frame, p.walk_left, axes)}"
 
 
 def _start(

@@ -7,7 +7,7 @@ that every load inside a kernel indexes alike, or, for the partial sums of a red
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from graphc.loops import Axis, Call, Const, Expr, Extent, Load, Loop, walk
@@ -144,14 +144,16 @@ class Contraction:
     """A nest that is matrix products: ``out[m, n] = sum over k of left[m, k] right[k, n]`` for each index of ``outer``.
 
     ``left`` holds the rows of the output, ``right`` its columns; each group of iteration axes walks memory like one
-    axis in each operand. The sum may run in stretches of k: over ``windows``, whose steps in ``left`` are of any length
-    and in ``right`` go on where k ends, and over ``sums``, for each of which a product is added.
+    axis in each operand. Rows may come in ``runs`` of m, whose steps in ``left`` are of any length. The sum may run in
+    stretches of k: over ``windows``, whose steps in ``left`` are of any length and in ``right`` go on where k ends, and
+    over ``sums``, for each of which a product is added.
     """
 
     left: int
     right: int
     dtype: DType
     outer: tuple[int, ...]
+    runs: tuple[int, ...]
     m: tuple[int, ...]
     n: tuple[int, ...]
     sums: tuple[int, ...]
@@ -170,7 +172,7 @@ class Contraction:
         summed = (*self.windows, *self.k)
         first = self.sums if self.shares_sums else ()
         last = summed if self.shares_sums else (*self.sums, *summed)
-        return (*first, *self.outer, *self.m, *self.n, *last)
+        return (*first, *self.outer, *self.runs, *self.m, *self.n, *last)
 
     @property
     def rows(self) -> tuple[int, ...]:
@@ -180,13 +182,22 @@ class Contraction:
         group = self.outer if self.outer[:1] == (0,) else self.m
         return tuple(a for k, a in enumerate(group) if a == k)
 
+    def in_runs(self) -> Contraction:
+        """With the rows just outside of m as runs of them, where others are left to be cut into tiles."""
+        last = self.outer[-1] if self.outer else -1
+        fits = self.m and last == self.m[0] - 1 and self.walk_right.stride[last] == 0
+        if not fits or not (self.shares_sums or (len(self.outer) > 1 and self.outer[0] == 0)):
+            return self
+        return replace(self, outer=self.outer[:-1], runs=(last,))
+
     @property
     def shares_sums(self) -> bool:
         """Whether tiles share out what is summed, each with sums of its own: where that is longer than the rows.
 
         So it is with the gradient of a convolution's weights: few of them, each over all images.
         """
-        rows = self.outer if self.outer[:1] == (0,) else self.m
+        outer = (*self.outer, *self.runs)
+        rows = outer if outer[:1] == (0,) else self.m
         return bool(self.sums) and typical(self.size(self.sums)) > typical(self.size(rows))
 
 
@@ -219,9 +230,10 @@ def _match(loop: Loop, left: Load, right: Load, shape_of: Sequence[Shape]) -> Co
         return None
     outer = tuple(a for a in outputs if a not in (*m, *n))
     sums, windows, k = _stretches(loop, left, in_left, in_right, sizes)
-    return Contraction(
-        left.source, right.source, loop.dtype, outer, m, n, sums, windows, k, in_left, in_right, sizes
+    found = Contraction(
+        left.source, right.source, loop.dtype, outer, (), m, n, sums, windows, k, in_left, in_right, sizes
     )
+    return found.in_runs()
 
 
 def typical(dim: Dim) -> int:

@@ -19,10 +19,10 @@
 
 `gemm_f32` and `gemm_f64` are external functions, compiled once a machine. Their parameters are int64:
 `(m, n, k, a, row_stride_a, col_stride_a, b, row_stride_b, col_stride_b, c, row_stride_c, accumulate, stretches,
-stretch_a)`, with addresses, and strides in elements. Any of m, n, k and stretches may be 0; without `accumulate`,
-k = 0 writes zeros. A and B may have any strides (be transposed, sliced, repeated), columns of C are contiguous, and
-C overlaps neither. The columns of A come in `stretches` of k, which begin `stretch_a` elements apart: the rows of a
-window. B has stretches * k rows.
+stretch_a, run, run_a)`, with addresses, and strides in elements. Any of m, n, k and stretches may be 0; without
+`accumulate`, k = 0 writes zeros. A and B may have any strides (be transposed, sliced, repeated), columns of C are
+contiguous, and C overlaps neither. For windows, columns of A come in `stretches` of k, which begin `stretch_a`
+elements apart, while B has stretches * k rows; and rows of A come in runs of `run`, which begin `run_a` apart.
 
 A call is serial: rows are split over threads by the caller. A row has the same bytes however they are split:
 each element is summed in the order of k, but for products of contiguous rows with one contiguous vector,
@@ -84,8 +84,8 @@ def gemm(element: ir.Type, processor: Host) -> Callable[..., None]:
     columns, wide = 2 * lanes, 8 * lanes
     deepest = _PANEL // (columns * size)
     tall = 8 if processor.registers == 32 else 6
-    multiply = word("panel", 14, panel(vectors, rows=tall, masks=masks))
-    multiply_row = word("row", 13, tile(vectors, rows=1, columns=8, masks=masks))
+    multiply = word("panel", 17, panel(vectors, rows=tall, masks=masks))
+    multiply_row = word("row", 16, tile(vectors, rows=1, columns=8, masks=masks))
     multiply_vectors = word("dot", 5, dot(vectors))
     copy_rows = word("pack_rows", 5, pack_rows(vectors, columns=2, masks=masks))
     copy_columns = word("pack_columns", 5, pack_columns(vectors, columns=2, masks=masks))
@@ -97,19 +97,21 @@ def gemm(element: ir.Type, processor: Host) -> Callable[..., None]:
 
     def function(
         m, n, k, a, row_stride_a, col_stride_a, b, row_stride_b, col_stride_b, c, row_stride_c, accumulate, stretches,
-        stretch_a,
+        stretch_a, run, run_a,
     ):  # fmt: skip
         if stretches == 0:
             k = 0
             stretches = 1
-        if n == 1 and stretches == 1 and col_stride_a == 1 and row_stride_b == 1:
+        run = maximum_i64(run, 1)
+        plain = stretches == 1 and run >= m
+        if n == 1 and plain and col_stride_a == 1 and row_stride_b == 1:
             for i in range(m):
                 multiply_vectors(k, a + i * row_stride_a * size, b, c + i * row_stride_c * size, accumulate)
             return
-        if n == 1 and stretches == 1 and row_stride_a == 1 and row_stride_c == 1:
+        if n == 1 and plain and row_stride_a == 1 and row_stride_c == 1:
             # A column of C is a row as well, and A's columns are the rows of the second factor.
             n = m
-            m = col_stride_b = 1
+            m = run = col_stride_b = 1
             a, b = b, a
             col_stride_a, row_stride_b = row_stride_b, col_stride_a
         done = 0
@@ -118,21 +120,26 @@ def gemm(element: ir.Type, processor: Host) -> Callable[..., None]:
                 width = minimum_i64(n - done, wide)
                 x, y = b + done * size, c + done * size
                 multiply_row(
-                    1, width, k, a, 0, col_stride_a, x, row_stride_b, y, 0, accumulate, stretches, stretch_a
-                )
+                    1, width, k, a, 0, col_stride_a, x, row_stride_b, y, 0, accumulate, stretches, stretch_a, 1, 1, 0
+                )  # fmt: skip
                 done += width
         # Rows a multiple of 1 KiB apart share few lines of the cache; else packing pays only if used often.
-        copies = col_stride_b != 1 or m >= (24 if remainder(row_stride_b * size, 1024) == 0 else 64)
+        # Columns of one panel whose rows follow one another are packed already.
+        narrow = n <= columns and row_stride_b <= columns
+        often = m >= (24 if remainder(row_stride_b * size, 1024) == 0 else 64) and not narrow
+        copies = col_stride_b != 1 or often
         blocks = maximum_i64(quotient(k + deepest - 1, deepest), 1)
         depth = maximum_i64((quotient(k + blocks - 1, blocks) + lanes - 1) & -lanes, lanes)
         # A block is a part of one stretch, or as many whole ones as a packed panel holds; unpacked, it is everything.
         together = maximum_i64(quotient(deepest, maximum_i64(k, 1)), 1)
+        if row_stride_a == 1:
+            together = maximum_i64(quotient(deepest // 2, maximum_i64(k, 1)), 1)
         whole_b = masks or remainder(n - done, columns) == 0
         if whole_b and not copies:
             depth = maximum_i64(k, 1)
             together = stretches
         copied, tiles = room(), block()
-        packs = row_stride_a == 1 and col_stride_a != 1 and n >= 4 * columns and stretches == 1
+        packs = row_stride_a == 1 and col_stride_a != 1 and n >= 4 * columns and plain
         most = maximum_i64(quotient(pairs, depth) * 2 * tall if packs else _ROWS, 1)
         for first in range(0, stretches, together):
             count = minimum_i64(stretches - first, together)
@@ -141,9 +148,10 @@ def gemm(element: ir.Type, processor: Host) -> Callable[..., None]:
                 adds = accumulate if start + first == 0 else 1
                 for top in range(0, m, most):
                     rows = minimum_i64(m - top, most)
-                    x = a + (top * row_stride_a + start * col_stride_a + first * stretch_a) * size
+                    place = remainder(top, run)
+                    x = a + (quotient(top, run) * run_a + start * col_stride_a + first * stretch_a) * size
                     if packs:
-                        copy_tiles(rows, steps, x, col_stride_a, tiles)
+                        copy_tiles(rows, steps, x + place * size, col_stride_a, tiles)
                     for left in range(done, n, columns):
                         width = minimum_i64(n - left, columns)
                         y = c + (top * row_stride_c + left) * size
@@ -164,12 +172,12 @@ def gemm(element: ir.Type, processor: Host) -> Callable[..., None]:
                         if packs and width > lanes:
                             multiply(
                                 rows, width, steps, tiles, 1, group, source, stride, y, row_stride_c, adds, 1, 0,
-                                steps * group,
+                                0, rows, 0, steps * group,
                             )  # fmt: skip
                         else:
                             multiply(
                                 rows, width, steps, x, row_stride_a, col_stride_a, source, stride, y, row_stride_c,
-                                adds, count, stretch_a, row_stride_a * tall,
+                                adds, count, stretch_a, place, run, run_a, 0,
                             )  # fmt: skip
 
     return function

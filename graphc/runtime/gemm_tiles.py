@@ -3,11 +3,14 @@
 """The inner loops of GEMM: a few rows by a few vectors of C, held in registers while k runs.
 
 Each element of C is one chain of multiply-adds in the order of k, whatever the shape of the tile, so a row
-has the same bytes wherever it is computed. The emitters here take
+has the same bytes wherever it is computed. The parameters of the emitters begin with
 `(m, width, k, a, row_stride_a, col_stride_a, b, row_stride_b, c, row_stride_c, accumulate, stretches, stretch_a)`,
-with m, width and stretches at least 1; a panel's next parameter is the distance in A from one tall tile to the next.
-Columns of A and rows of B come in `stretches` of k; those of A begin `stretch_a` elements apart, those of B follow
-one another.
+with m, width and stretches at least 1. Columns of A and rows of B come in `stretches` of k; those of A begin
+`stretch_a` elements apart, those of B follow one another. Rows of A come in runs, and may begin within one:
+
+- a panel's `(..., place, run, run_a, next_a)`: a is where the first run begins, `place` the first row in it; runs of
+  `run` rows begin `run_a` elements apart. Where A is packed, `next_a` is the distance from one tile to the next.
+- a tile's `(..., left, run, wrap)`: `left` rows before a run ends, and the distance from its last row to the next run.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from llvmlite import ir
 from graphc.runtime.gemm_vectors import Emitter, Vectors, counted_loop, joined, lesser, outlined
 from graphc.runtime.intrinsics import WORD
 
-_PARAMETERS = 13
+_COMMON = 13
 
 
 def panel(vectors: Vectors, *, rows: int, masks: bool) -> Emitter:
@@ -30,50 +33,45 @@ def panel(vectors: Vectors, *, rows: int, masks: bool) -> Emitter:
         rows: height of a full tile.
         masks: elements of B beyond `width` are not touched; else all columns must be there to be read.
     """
-    # Heights of tiles, those of one vector twice as high: a half, three quarters and the whole of a full one.
+    # Heights of tiles: a half, three quarters and the whole of a full one. Those of one vector are no higher, though
+    # there are registers for more sums: the places of more rows would not fit the general registers.
     heights = (rows // 2, 3 * rows // 4, rows)
-    two = [tile(vectors, rows=height, columns=2, masks=masks) for height in heights]
-    one = [tile(vectors, rows=2 * height, columns=1, masks=masks) for height in heights]
+    one, two = ([tile(vectors, rows=h, columns=columns, masks=masks) for h in heights] for columns in (1, 2))
 
     def emit(
         builder, m, width, k, a, row_stride_a, col_stride_a, b, row_stride_b, c, row_stride_c, accumulate, stretches,
-        stretch_a, next_a,
+        stretch_a, place, run, run_a, next_a,
     ):  # fmt: skip
         fits = builder.icmp_signed("<=", width, WORD(vectors.lanes))
-        tiles = builder.select(fits, WORD(2), WORD(1))
-        full = builder.mul(tiles, WORD(rows))
-        bytes_ = builder.mul(tiles, WORD(vectors.size))
-        step_a = builder.mul(next_a, bytes_)
-        step_c = builder.mul(row_stride_c, builder.mul(bytes_, WORD(rows)))
+        packed = builder.icmp_signed("!=", next_a, WORD(0))
+        step_c = builder.mul(row_stride_c, WORD(vectors.size * rows))
+        wrap = builder.sub(run_a, builder.mul(builder.sub(run, WORD(1)), row_stride_a))
 
-        def step(index, a, c):
-            height = lesser(builder, builder.sub(m, builder.mul(index, full)), full)
-            tail = (
-                row_stride_a,
-                col_stride_a,
-                b,
-                row_stride_b,
-                c,
-                row_stride_c,
-                accumulate,
-                stretches,
-                stretch_a,
-            )
-            values = (height, width, k, a, *tail)
-            low, middle = (
-                builder.icmp_signed("<=", height, builder.mul(tiles, WORD(each))) for each in heights[:2]
-            )
+        def step(index, c):
+            done = builder.mul(index, WORD(rows))
+            height = lesser(builder, builder.sub(m, done), WORD(rows))
+            position = builder.add(place, done)
+            here = builder.urem(position, run)
+            runs = builder.mul(builder.udiv(position, run), run_a)
+            offset = builder.add(runs, builder.mul(here, row_stride_a))
+            offset = builder.select(packed, builder.mul(index, next_a), offset)
+            first = builder.add(a, builder.mul(offset, WORD(vectors.size)))
+            values = (
+                height, width, k, first, row_stride_a, col_stride_a, b, row_stride_b, c, row_stride_c, accumulate,
+                stretches, stretch_a, builder.sub(run, here), run, wrap,
+            )  # fmt: skip
+            low, middle = (builder.icmp_signed("<=", height, WORD(each)) for each in heights[:2])
             with builder.if_else(fits) as (single, double):
                 with single:
                     _first_of(builder, [(low, one[0]), (middle, one[1])], one[2], values)
                 with double:
                     _first_of(builder, [(low, two[0]), (middle, two[1])], two[2], values)
-            return builder.add(a, step_a), builder.add(c, step_c)
+            return [builder.add(c, step_c)]
 
-        count = builder.udiv(builder.add(m, builder.sub(full, WORD(1))), full)
-        counted_loop(builder, count, [a, c], step)
+        count = builder.udiv(builder.add(m, WORD(rows - 1)), WORD(rows))
+        counted_loop(builder, count, [c], step)
 
-    return outlined("panel", _PARAMETERS + 1, emit)
+    return outlined("panel", _COMMON + 4, emit)
 
 
 def _first_of(builder, choices: Sequence[tuple[ir.Value, Emitter]], default: Emitter, values) -> None:
@@ -97,11 +95,11 @@ def tile(vectors: Vectors, *, rows: int, columns: int, masks: bool) -> Emitter:
 
     def emit(
         builder, m, width, k, a, row_stride_a, col_stride_a, b, row_stride_b, c, row_stride_c, accumulate, stretches,
-        stretch_a,
+        stretch_a, left, run, wrap,
     ):  # fmt: skip
         inside = vectors.masks(builder, width, columns)
         indices = [lesser(builder, WORD(row), builder.sub(m, WORD(1))) for row in range(rows)]
-        offsets = [builder.mul(index, row_stride_a) for index in indices]
+        offsets = _rows(builder, rows, m, row_stride_a, left, run, wrap)
         lines = [builder.gep(vectors.pointer(builder, c), [builder.mul(i, row_stride_c)]) for i in indices]
         places = [place for line in lines for place in _adjacent(builder, vectors, line, columns)]
         below = builder.mul(m, row_stride_c)
@@ -124,7 +122,19 @@ def tile(vectors: Vectors, *, rows: int, columns: int, masks: bool) -> Emitter:
         for total, place, mask in zip(sums, places, inside * rows, strict=True):
             vectors.store(builder, total, place, mask)
 
-    return outlined(f"tile_{rows}_{columns}", _PARAMETERS, emit)
+    return outlined(f"tile_{rows}_{columns}", _COMMON + 3, emit)
+
+
+def _rows(builder, rows: int, m, row_stride, left, run, wrap) -> list[ir.Value]:
+    """Where each row begins, in elements from the first; those beyond m repeat the last."""
+    found: list[ir.Value] = [WORD(0)]
+    for row in range(1, rows):
+        ends = builder.icmp_signed("==", left, WORD(1))
+        step = builder.select(ends, wrap, row_stride)
+        left = builder.select(ends, run, builder.sub(left, WORD(1)))
+        inside = builder.icmp_signed("<", WORD(row), m)
+        found.append(builder.add(found[-1], builder.select(inside, step, WORD(0))))
+    return found
 
 
 def _adjacent(builder, vectors: Vectors, start: ir.Value, count: int) -> list[ir.Value]:

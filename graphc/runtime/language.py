@@ -48,9 +48,9 @@ float32 with an integer float64, so wrap: ``i32(a + b)``, ``a * f32(n)``.
 External functions have C ABI, take int64 only and return nothing; they are compiled on first use
 (`externals.SOURCES` lists them): ``gemm_f32(m, n, k, a, row_stride_a, col_stride_a, b, row_stride_b,
 col_stride_b, c, row_stride_c)`` with addresses of elements and strides in elements, ``gemm_f64``, and
-``gemm_accumulate_f32``, ``gemm_accumulate_f64``, which add to C. ``gemm_windows_f32(..., stretches, stretch_a)``,
-``gemm_windows_f64`` and their ``gemm_accumulate_windows_`` forms take the columns of A in stretches of k that begin
-``stretch_a`` elements apart.
+``gemm_accumulate_f32``, ``gemm_accumulate_f64``, which add to C. ``gemm_windows_f32(..., stretches, stretch_a, run,
+run_a)``, ``gemm_windows_f64`` and their ``gemm_accumulate_windows_`` forms take the columns of A in stretches of k that
+begin ``stretch_a`` elements apart, and its rows in runs of ``run`` that begin ``run_a`` apart.
 """
 
 from __future__ import annotations
@@ -288,9 +288,8 @@ scalar_f64 = define("scalar_f64", types.float64, _entry_of_block, partial(_scala
 
 
 def _gemm(suffix: str, accumulate: int, builder: ir.IRBuilder, *values: ir.Value) -> None:
-    stretches = values[11:] or (WORD(1), WORD(0))
-    all_ = [*values[:11], WORD(accumulate), *stretches]
-    call_symbol(builder, f"graphc_gemm_{suffix}", ir.VoidType(), all_)
+    windows = values[11:] or (WORD(1), WORD(0), values[0], WORD(0))
+    call_symbol(builder, f"graphc_gemm_{suffix}", ir.VoidType(), [*values[:11], WORD(accumulate), *windows])
 
 
 def _product(name: str, suffix: str, accumulate: int, parameters: int) -> Word:
@@ -303,7 +302,7 @@ gemm_f32, gemm_f64 = (_product("gemm", suffix, 0, 11) for suffix in ("f32", "f64
 gemm_accumulate_f32, gemm_accumulate_f64 = (
     _product("gemm_accumulate", suffix, 1, 11) for suffix in ("f32", "f64")
 )
-gemm_windows_f32, gemm_windows_f64 = (_product("gemm_windows", suffix, 0, 13) for suffix in ("f32", "f64"))
+gemm_windows_f32, gemm_windows_f64 = (_product("gemm_windows", suffix, 0, 15) for suffix in ("f32", "f64"))
 gemm_accumulate_windows_f32, gemm_accumulate_windows_f64 = (
-    _product("gemm_accumulate_windows", suffix, 1, 13) for suffix in ("f32", "f64")
+    _product("gemm_accumulate_windows", suffix, 1, 15) for suffix in ("f32", "f64")
 )
