@@ -114,3 +114,15 @@ def test_computed_indices_are_not_taken_for_checked_ones() -> None:
         outputs,
         {"x": uniform(5), "i": np.array([102, 103, 104], "int32"), "m": np.array([True, False, True])},
     )
+
+
+def test_indices_of_several_inputs_that_no_kernel_reads() -> None:
+    """Each is checked by itself: into an axis of size 1 all good indices mean the same."""
+    g = Graph()
+    x = g.input("x", (1, 3), "float64")
+    first, second = g.input("first", (4,), "int32"), g.input("second", (2,), "int64")
+    outputs = {"first": gc.take(x, first, axis=0), "second": gc.take(x, second, axis=0)}
+    values = {"x": uniform(1, 3), "first": np.zeros(4, "int32"), "second": np.array([-1, 0])}
+    program = check(outputs, values)
+    with pytest.raises(gc.errors.InputError, match="second"):
+        program(**{**values, "second": np.array([0, 1])})

@@ -97,7 +97,7 @@ class Tables:
     def bind(self, sizes: Mapping[str, int]) -> Bound:
         env, tiles, rows = self.cut(dict(sizes))
         plan = plan_memory(self.lifetimes(env))
-        slots = np.frombuffer(aligned(8 * (len(self.storages) + 1)), np.int64)
+        slots = np.frombuffer(aligned(8 * max(1, len(self.storages))), np.int64)
         temporaries = np.array(sorted(plan.offsets), np.int64)
         offsets = np.array([plan.offsets[int(k)] for k in temporaries], np.int64)
         runs = self.runs(env)

@@ -95,17 +95,16 @@ class Taken:
 class Guards:
     """The block in which compiled code finds the arrays of a call, and the checks of those that are indices."""
 
-    __slots__ = ("_pack", "address", "refused")
+    __slots__ = ("_pack", "_unread", "address", "refused")
 
     def __init__(
         self, bound: Bound, inputs: Sequence[Taken], checks: Sequence[tuple[int, IndexCheck, int]]
     ) -> None:
-        def slot(number: int) -> int:
-            return bound.slots.ctypes.data + 8 * number
-
-        unread = slot(len(bound.slots) - 1)  # one more than there are storages
         count = len(inputs)
-        slots = [unread if known.slot < 0 else slot(known.slot) for known in inputs]
+        # Inputs that no kernel reads may be indices all the same: each has a place of its own.
+        self._unread = (ctypes.c_int64 * max(1, count))()
+        own, shared = ctypes.addressof(self._unread), bound.slots.ctypes.data
+        slots = [own + 8 * k if known.slot < 0 else shared + 8 * known.slot for k, known in enumerate(inputs)]
         looked = [
             (slots[position], math.prod(inputs[position].shape), size, inputs[position].dtype.itemsize)
             for position, _, size in checks
