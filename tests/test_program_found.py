@@ -126,3 +126,14 @@ def test_indices_of_several_inputs_that_no_kernel_reads() -> None:
     program = check(outputs, values)
     with pytest.raises(gc.errors.InputError, match="second"):
         program(**{**values, "second": np.array([0, 1])})
+
+
+def test_a_map_that_is_read_across_in_its_own_row() -> None:
+    """Equal sizes do not make two loops one: the transposed element is not made yet."""
+    g = Graph()
+    x, w = g.input("x", ("N", 3, 3), "float64"), g.input("w", (3, 3), "float64")
+    shifted = gc.einsum("nij,jk->nik", x, w) + 1
+    check(
+        {"y": gc.tanh(gc.transpose(shifted * shifted, (0, 2, 1)))},
+        {"x": uniform(4, 3, 3), "w": uniform(3, 3)},
+    )

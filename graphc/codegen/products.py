@@ -29,7 +29,7 @@ def write_product(frame: Frame, nest: Nest, rows: int, first: str, end: str) -> 
         for depth, axis in enumerate(a for a in p.outer if a not in walked):
             at[axis] = _enter(frame, loops, depth, p, axis)
         sums = [a for a in p.sums if a not in walked]
-        if sums:
+        if sums and not nest.partial:  # partial sums begin as zeros
             _gemm(frame, nest, p, count, at, empty=True)
         for depth, axis in enumerate(sums, len(at)):
             at[axis] = _enter(frame, loops, depth, p, axis)

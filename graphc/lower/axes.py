@@ -208,7 +208,8 @@ def contraction(loop: Loop, shape_of: Sequence[Shape]) -> Contraction | None:
     match loop.expr:
         case Call("mul", (Load() as a, Load() as b), _) if a.dtype is b.dtype is loop.dtype:
             found = [_match(loop, a, b, shape_of), _match(loop, b, a, shape_of)]
-            return min((f for f in found if f is not None), key=lambda f: len(f.outer), default=None)
+            known = (f for f in found if f is not None)
+            return min(known, key=lambda f: (len(f.outer), not f.m or not f.n), default=None)
         case _:
             return None
 

@@ -108,22 +108,29 @@ def _inner_loops(nests: Sequence[Nest], rows: int, overwrites: Mapping[int, int]
             inners.append(Inner(sizes))
         inners[found].nests.append(nest)
         at[nest.number] = found
-    _sink(inners, at, nests, overwrites)
+    _sink(inners, at, nests, rows, overwrites)
     return tuple(inner for inner in inners if inner.nests)
 
 
 def _sink(
-    inners: Sequence[Inner], at: dict[int, int], nests: Sequence[Nest], overwrites: Mapping[int, int]
+    inners: Sequence[Inner],
+    at: dict[int, int],
+    nests: Sequence[Nest],
+    rows: int,
+    overwrites: Mapping[int, int],
 ) -> None:
-    """Move maps that read nothing made in this row down to the one inner loop that reads them: no row need be kept."""
+    """Move maps that read nothing made in this row down to the one inner loop that reads them, each element where it
+    is made: no row need be kept."""
     place = {n.number: k for k, n in enumerate(nests)}
     for nest in reversed(nests):
-        readers = {at[r.number] for r in nests if any(load.source == nest.number for load in r.loop.loads())}
+        reads = [(r, load) for r in nests for load in r.loop.loads() if load.source == nest.number]
+        readers = {at[r.number] for r, load in reads if in_step(r, load, nest, rows)}
+        readers |= {-1 for r, load in reads if not in_step(r, load, nest, rows)}
         free = not any(load.source in at for load in nest.loop.loads()) and not nest.loop.combine
         if not free or len(readers) != 1 or nest.number in overwrites or _reads_overwritten(nest, overwrites):
             continue
         (target,) = readers
-        if target != at[nest.number] and inners[target].sizes == inners[at[nest.number]].sizes:
+        if target not in (-1, at[nest.number]) and inners[target].sizes == inners[at[nest.number]].sizes:
             inners[at[nest.number]].nests.remove(nest)
             inners[target].nests = sorted([*inners[target].nests, nest], key=lambda n: place[n.number])
             at[nest.number] = target

@@ -49,23 +49,21 @@ def _reference(operands: Sequence[Any], params: Params, kind: Type) -> Any:
 def _loops(types: Sequence[Type], kind: Type, params: Params) -> tuple[Loop, ...]:
     """The piece is chosen by a balanced tree of comparisons of its number."""
     steps = params["steps"]
-    number: Expr = extent(0)
+    number: Expr | None = None
     for k, step in enumerate(steps):
         if step != 1:
-            number = plus_of(times(number, step), call("mod", Axis(k), extent(step)))
+            residue = call("mod", Axis(k), extent(step))
+            number = residue if number is None else call("add", times(number, step), residue)
     index = tuple(Axis(k) if s == 1 else call("floordiv", Axis(k), extent(s)) for k, s in enumerate(steps))
 
     def chosen(first: int, last: int) -> Expr:
         if last - first == 1:
             return Load(first, index, kind.dtype)
         middle = (first + last) // 2
+        assert number is not None
         return call("guard", call("lt", number, extent(middle)), chosen(first, middle), chosen(middle, last))
 
     return (Loop(axes=kind.shape, expr=chosen(0, len(types)), dtype=kind.dtype),)
-
-
-def plus_of(a: Expr, b: Expr) -> Expr:
-    return b if a == extent(0) else call("add", a, b)
 
 
 def _vjp(b: Any, app: Application, cotangent: Any) -> list[Any]:
