@@ -99,4 +99,10 @@ _WORDS: Mapping[str, str] = {
     "put_along": "1 (gathered)",
     "phase": "1",
     "einsum": "1 (index map)",
+    "weave": "1 (its part)",
+    "max_pool": "[at max]",
+    "pick": "1 (put back)",
+    "unpool": "1 (picked)",
+    "sum_pool": "1 (spread)",
+    "sum_unpool": "1 (summed)",
 }

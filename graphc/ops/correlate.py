@@ -149,7 +149,25 @@ def _label(texts: Sequence[str], params: Params) -> str:
     steps = "".join(
         f", {name}={axes_of(params[name])}" for name in ("stride", "dilation") if set(params[name]) - {1}
     )
+    spec = read(params)
+    if params["spec"] == _convolution(len(spec.stride)):
+        return f"conv({texts[0]}, {texts[1]}{steps})"
     return f"correlate({params['spec']!r}, {texts[0]}, {texts[1]}{steps})"
+
+
+def _convolution(count: int) -> str:
+    """The index expression of a convolution over the last ``count`` axes, which is written shortly."""
+    letters = iter(ascii_letters[2:])
+    pairs = [(next(letters), next(letters)) for _ in range(count)]
+    inside, out = "".join(i for _, i in pairs), next(letters)
+    windows = "".join(f"[{place}{i}]" for place, i in pairs)
+    return f"ab{windows},{out}b{inside}->a{out}{''.join(place for place, _ in pairs)}"
+
+
+def _partial_label(app: Application, position: int) -> str:
+    """The other operand, which slides back over the cotangent or is read through its windows."""
+    other = app.operands[1 - position]
+    return f"{other.name or f'%{other.id}'} ({'slid back' if position == 0 else 'its windows'})"
 
 
 def axes_of(values: Sequence[int]) -> str:
@@ -188,6 +206,7 @@ registry.register(
         batch=_batch,
         label=_label,
         latex=_latex,
+        partial_label=_partial_label,
         samples=(
             _sample((_N, 2, 6), (3, 2, 3), _LINE, (1,), (1,)),
             _sample((1, 2, _N + 4), (2, 2, 3), _LINE, (2,), (1,)),
