@@ -4,16 +4,19 @@ In the order of flow: ``symbolic`` (SymPy bodies), ``elementwise``, ``bodies`` a
 has one body), ``casting``, ``rules`` (what the others share); ``reduce``, ``extremum``, ``product``, ``softmax``,
 ``contract``, ``layout``, ``slicing``, ``index``, ``counting`` (the families); ``repeat``, ``scan_rules``, ``scan``
 (loops over bodies of them); ``weave``, ``sliding``, ``spreading``, ``correlate``, ``window``, ``pooling`` (windows);
-``statistics``, ``einsum``, ``shaping``, ``gathering``, ``getitem``, ``scanning``, ``windows`` (functions for users
-over them).
+``statistics``, ``einsum``, ``shaping``, ``gathering``, ``getitem``, ``scanning``, ``windows``, ``activations``,
+``normalise``, ``attention`` (functions for users over them).
 """
 
 from graphc.ops import functions, casting  # noqa: I001 - the order of flow
 from graphc.ops import reduce, extremum, product, softmax, contract, layout, slicing, index, counting
 from graphc.ops import scan, weave, sliding, spreading, correlate, window, pooling
 from graphc.ops import statistics, einsum, shaping, gathering, getitem, scanning, windows
+from graphc.ops import activations, normalise, attention
 
 __all__ = [
+    "activations",
+    "attention",
     "casting",
     "contract",
     "correlate",
@@ -25,6 +28,7 @@ __all__ = [
     "getitem",
     "index",
     "layout",
+    "normalise",
     "pooling",
     "product",
     "reduce",
