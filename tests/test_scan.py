@@ -475,3 +475,14 @@ def test_a_reduction_over_the_steps_of_a_contraction_is_one_contraction() -> Non
     after = program.stages["prune 2"].graph.nodes
     assert not [node for node in after if node.op == "sum" and node.type.shape == slope.shape]
     assert slope.node.op == "sum"
+
+
+def test_a_factor_read_across_is_laid_out_once_before_the_loop() -> None:
+    g = gc.Graph()
+    x, w = g.input("x", ("T", "N", 6)), g.input("w", (6, 6))
+    last, _ = gc.scan(lambda h, x: (gc.tanh(x + h @ w.T) + h @ w, None), gc.zeros_like(x[0]), x)
+    program = gc.compile({"last": last})
+    products = [line for line in program.source.splitlines() if "gemm_f32(hi" in line]
+    assert len(products) == 2
+    assert all(line.count(", 6, 1, ") == 2 for line in products), "both factors by rows"
+    hold(program, {"last": last}, {"x": draw(3, 2, 6).astype("float32"), "w": draw(6, 6).astype("float32")})
