@@ -509,3 +509,20 @@ def test_a_derivative_in_a_body_is_reported() -> None:
     assert program.report().by_output == ("sigmoid", "tanh")
     assert "for __step" in str(program.stages["nests"])
     assert "for __step" in str(program.stages["schedule"])
+
+
+def test_a_step_is_drawn_once_beside_the_graph() -> None:
+    g = gc.Graph("rnn")
+    x, w = g.input("x", ("T", "N", 3)), g.param("w", (3, 3))
+    last, ys = gc.scan(lambda h, x: ((h := gc.tanh(x + h @ w)), h), gc.zeros_like(x[0]), x)
+    loss = gc.mean(ys * ys) + gc.sum(last)
+    dot = gc.draw({"loss": loss}).dot
+    assert dot.count("<b>a step of") + dot.count('tooltip="a step of') == 1
+    assert "next carry0 = tanh" in dot
+    both = gc.draw({"loss": loss}, view="both").dot
+    assert both.count('tooltip="a step of') == 2
+    program = gc.compile({"loss": loss, **gc.grad(loss)})
+    assert "carry0 @ fixed0" in program.draw().dot
+    assert gc.draw({"loss": loss}, view="both").dot.count('tooltip="a step of') == 2, (
+        "the gradient stands now"
+    )

@@ -175,7 +175,7 @@ registry.register(
         jvp=jvp,
         batch=batch,
         label=_label,
-        partial_label=lambda app, position: "the loop run the other way",
+        partial_label=lambda app, position: "the loop backwards",
         selects=("value", "last"),
         samples=SAMPLES,
         doc="A value of every step of a loop, stacked, or a carry after the last one.",
