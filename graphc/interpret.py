@@ -13,7 +13,7 @@ import numpy as np
 from graphc import registry
 from graphc.binding import Array, Binder, SizeChecks, unknown_name
 from graphc.errors import GraphcError, GraphError, InputError
-from graphc.graph import Body, Cone, Graph, Handle, key_text
+from graphc.graph import Body, Cone, Graph, Handle, key_text, together
 from graphc.graph.node import Node
 from graphc.init import initial_value
 from graphc.size import Size, compile_dims, dim_evaluate
@@ -150,8 +150,11 @@ class Run:
         uses.update(roots)
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
+            groups = together(self.graph, todo)
             for at in todo:
-                values[at] = self._value(at, values)
+                group = groups.get(at, [at])
+                if at == group[0]:
+                    values.update(zip(group, self._values(group, values), strict=True))
                 self._drop(at, values, uses)
         return values
 
@@ -161,35 +164,42 @@ class Run:
             if not uses[operand]:
                 del values[operand]
 
-    def _value(self, at: int, values: Mapping[int, Array]) -> Array:
-        node = self.graph.nodes[at]
+    def _values(self, group: Sequence[int], values: Mapping[int, Array]) -> list[Array]:
+        """The values of nodes that are one computation: one node, or several values of a loop."""
+        at, node = group[0], self.graph.nodes[group[0]]
         operands = [values[operand] for operand in self.operands(at)]
         if node.op == "phase":
-            return operands[0]
+            return operands
         if node.is_const:
-            return node.param["value"].array
+            return [node.param["value"].array]
         try:
-            return self._apply(node, operands)
+            return self._apply([self.graph.nodes[k] for k in group], operands)
         except GraphcError as error:
             raise error.located(self.graph.handle(at).label, self.graph.handle(at).place) from None
         except (IndexError, ValueError) as error:
             handle = self.graph.handle(at)
             raise InputError(f"{error}; give inputs that fit").located(handle.label, handle.place) from None
 
-    def _apply(self, node: Node, operands: Sequence[Array]) -> Array:
-        kind = self._concrete_type(node)
+    def _apply(self, nodes: Sequence[Node], operands: Sequence[Array]) -> list[Array]:
+        op, kinds = registry.lookup(nodes[0].op), [self._concrete_type(node) for node in nodes]
+        params = [self._params(node) for node in nodes]
+        if op.results is None:
+            found = [op.reference(operands, params[0], kinds[0])]
+        else:
+            found = op.results(operands, params, kinds)
+        for value, kind in zip(found, kinds, strict=True):
+            if np.shape(value) != kind.shape or value.dtype != kind.dtype.numpy:
+                given = f"{value.dtype}{list(value.shape)}"
+                raise GraphError(
+                    f"the reference of {op.name} gives {given} where {kind} is inferred; mend the op"
+                )
+        return [np.asarray(value) for value in found]
+
+    def _params(self, node: Node) -> dict[str, Any]:
         params = {name: concrete(value, self.sizes) for name, value in node.params}
-        if self.mode == "train":
-            params = {
-                name: _trained(value) if isinstance(value, Body) else value for name, value in params.items()
-            }
-        value = np.asarray(registry.lookup(node.op).reference(operands, params, kind))
-        if value.shape != kind.shape or value.dtype != kind.dtype.numpy:
-            given = f"{value.dtype}{list(value.shape)}"
-            raise GraphError(
-                f"the reference of {node.op} gives {given} where {kind} is inferred; mend the op"
-            )
-        return value
+        if self.mode == "eval":
+            return params
+        return {name: _trained(value) if isinstance(value, Body) else value for name, value in params.items()}
 
     def _concrete_type(self, node: Node) -> Type:
         shape = node.type.shape

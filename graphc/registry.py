@@ -57,7 +57,8 @@ class Op:
                whose ``batched`` flag is set (the others have no such axis)
     label:     how the node is written, over the operands' texts: ``"{0} + {1}"``
     selects:   parameters that choose one of several results. Nodes that differ in nothing else are one computation;
-               ``vjp`` is then asked once, for ``application.outputs``, and given a tuple of their cotangents
+               ``vjp`` is then asked once, for ``application.outputs``, and given a tuple of their cotangents;
+               ``results``, ``(operand arrays, params of each, result type of each) -> arrays``, is their reference
     """
 
     name: str
@@ -71,6 +72,7 @@ class Op:
     latex: Callable[[Sequence[str], Params], str] | None = None
     partial_label: Callable[[Application, int], str] | None = None
     selects: tuple[str, ...] = ()
+    results: Callable[[Sequence[Any], Sequence[Params], Sequence[Type]], Sequence[Any]] | None = None
     view: bool = False  # the result is the operand's memory under another shape
     scalar: Any = None  # the SymPy-bodied declaration of an elementwise op
     samples: tuple[Sample, ...] = ()

@@ -475,3 +475,54 @@ def test_a_reduction_over_the_steps_of_a_contraction_is_one_contraction() -> Non
     after = program.stages["prune 2"].graph.nodes
     assert not [node for node in after if node.op == "sum" and node.type.shape == slope.shape]
     assert slope.node.op == "sum"
+
+
+def test_a_factor_read_across_is_laid_out_once_before_the_loop() -> None:
+    g = gc.Graph()
+    x, w = g.input("x", ("T", "N", 6)), g.input("w", (6, 6))
+    last, _ = gc.scan(lambda h, x: (gc.tanh(x + h @ w.T) + h @ w, None), gc.zeros_like(x[0]), x)
+    program = gc.compile({"last": last})
+    products = [line for line in program.source.splitlines() if "gemm_f32(hi" in line]
+    assert len(products) == 2
+    assert all(line.count(", 6, 1, ") == 2 for line in products), "both factors by rows"
+    hold(program, {"last": last}, {"x": draw(3, 2, 6).astype("float32"), "w": draw(6, 6).astype("float32")})
+
+
+def test_layers_in_a_step_have_their_parameters_in_the_graph_around() -> None:
+    g = gc.Graph(seed=1)
+    x = g.input("x", ("T", "N", 3))
+    layer = gc.nn.Dense(3, activation="tanh", name="cell")
+    last, _ = gc.scan(lambda h, x: (layer(x + h), None), gc.zeros_like(x[0]), x)
+    assert [p.name for p in g.params] == ["cell.weight", "cell.bias"]
+    outputs = {"last": last, **gc.grad(gc.sum(last))}
+    program = gc.compile(outputs)
+    assert "cell" in program.source
+    values = draw(3, 2, 3).astype("float32")
+    found, due = program(x=values), gc.interpret(outputs, x=values)
+    for name, value in due.items():
+        np.testing.assert_allclose(found[name], value, rtol=1e-4, atol=1e-5)
+
+
+def test_a_derivative_in_a_body_is_reported() -> None:
+    hs, _, _ = lstm(gc.Graph(), 5)
+    program = gc.compile({"u": gc.grad(gc.sum(hs), hs.graph["u"])})
+    assert program.report().by_output == ("sigmoid", "tanh")
+    assert "for __step" in str(program.stages["nests"])
+    assert "for __step" in str(program.stages["schedule"])
+
+
+def test_a_step_is_drawn_once_beside_the_graph() -> None:
+    g = gc.Graph("rnn")
+    x, w = g.input("x", ("T", "N", 3)), g.param("w", (3, 3))
+    last, ys = gc.scan(lambda h, x: ((h := gc.tanh(x + h @ w)), h), gc.zeros_like(x[0]), x)
+    loss = gc.mean(ys * ys) + gc.sum(last)
+    dot = gc.draw({"loss": loss}).dot
+    assert dot.count("<b>a step of") + dot.count('tooltip="a step of') == 1
+    assert "next carry0 = tanh" in dot
+    both = gc.draw({"loss": loss}, view="both").dot
+    assert both.count('tooltip="a step of') == 2
+    program = gc.compile({"loss": loss, **gc.grad(loss)})
+    assert "carry0 @ fixed0" in program.draw().dot
+    assert gc.draw({"loss": loss}, view="both").dot.count('tooltip="a step of') == 2, (
+        "the gradient stands now"
+    )

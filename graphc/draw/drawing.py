@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from graphc.draw.bodies import with_bodies
 from graphc.draw.dot import write
 from graphc.draw.fold import folded, folds_by_itself
-from graphc.draw.graphs import VIEWS, picture_of, scene_of
+from graphc.draw.graphs import VIEWS, scene_of
 from graphc.draw.kernels import KernelPlan, picture_of_kernels
 from graphc.draw.picture import Picture
 from graphc.draw.render import FORMATS, render
@@ -134,7 +135,9 @@ def _graph_picture(
     if values is not None:
         subject = evaluated(subject, values)
     scene = scene_of(subject, view, shared=shared)
-    return folded(scene) if fold is True or (fold == "auto" and folds_by_itself(scene)) else picture_of(scene)
+    return (
+        folded(scene) if fold is True or (fold == "auto" and folds_by_itself(scene)) else with_bodies(scene)
+    )
 
 
 def _plan(target: Any) -> KernelPlan:

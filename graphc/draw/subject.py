@@ -130,8 +130,9 @@ def _standing(subject: Subject, adjoint: Mapping[int, int]) -> dict[int, int]:
 
 
 def _has_backward(subject: Subject) -> bool:
-    origins = (subject.graph.origins(at) for at in subject.forward)
-    return any(o.role == "backward" for found in origins for o in found)
+    """Whether ``subject`` holds nodes that only derivatives declared; those that they share stand forward."""
+    roles = ({o.role for o in subject.graph.origins(at)} for at in subject.forward)
+    return any("backward" in found and "forward" not in found for found in roles)
 
 
 def _given(subject: Subject, grads: Mapping[Handle, Handle]) -> Subject:

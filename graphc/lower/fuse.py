@@ -25,6 +25,7 @@ from graphc.lower.axes import (
     linear,
     row_count,
 )
+from graphc.lower.factors import lay_out_factors
 from graphc.lower.order import Order
 from graphc.lower.values import NestProgram, Value, renumber, sources
 from graphc.size import symbol
@@ -94,8 +95,9 @@ def tiles_symbol(number: int) -> str:
 
 
 def fuse(program: NestProgram) -> tuple[NestProgram, tuple[Group, ...]]:
-    """``program`` with its reductions over rows split, and its nests grouped into kernels in a valid order."""
-    split = split_reductions(program)
+    """``program`` with factors of loops laid out and reductions over rows split, and its nests grouped into kernels
+    in a valid order."""
+    split = split_reductions(lay_out_factors(program))
     return split, _Fusion(split).run()
 
 

@@ -61,7 +61,7 @@ class Dense:
         """The layer applied to ``x``."""
         if not isinstance(x, Handle):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise GraphError(f"{x!r} is not a node; apply the layer to a node of a graph").located("Dense")
-        built = self._built.get(id(x.graph)) or self._build(x)
+        built = self._built.get(id(x.graph.outermost)) or self._build(x)
         with x.graph.scope(built.name):
             self._check_features(x, built)
             y = x @ built.weight
@@ -73,12 +73,13 @@ class Dense:
         return self.activation if callable(self.activation) else activation_named(self.activation)
 
     def _build(self, x: Handle) -> _Built:
-        name = self.name or free_name(x.graph, "dense", "weight")
-        with x.graph.scope(name):
+        graph = x.graph.outermost  # where parameters stand, also those of a layer in the step of a loop
+        name = self.name or free_name(graph, "dense", "weight")
+        with graph.scope(name):
             features, dtype = self._features(x), promote([x.dtype, DType.F32])
-            weight = x.graph.param("weight", (features, self.units), dtype, init=self.init)
-            bias = x.graph.param("bias", (self.units,), dtype, init=self.bias_init) if self.use_bias else None
-        return self._built.setdefault(id(x.graph), _Built(x.graph, name, weight, bias))
+            weight = graph.param("weight", (features, self.units), dtype, init=self.init)
+            bias = graph.param("bias", (self.units,), dtype, init=self.bias_init) if self.use_bias else None
+        return self._built.setdefault(id(graph), _Built(graph, name, weight, bias))
 
     def _features(self, x: Handle) -> int:
         size = x.shape[-1] if x.shape else None

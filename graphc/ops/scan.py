@@ -59,19 +59,25 @@ def _result(body: Body, params: Params) -> Type:
 # -------------------------------------------------------------------------------------------- the reference
 
 
-def _reference(operands: Sequence[Any], params: Params, kind: Type) -> Any:
-    body: Body = params["body"]
+def _results(operands: Sequence[Any], params: Sequence[Params], kinds: Sequence[Type]) -> list[Any]:
+    """Several values of one loop, run once."""
+    body: Body = params[0]["body"]
     given = dict(zip(body.inputs, operands, strict=True))
     carried = {at: given[at] for at in body.carries}
-    shape: Any = kind.shape
-    result: Any = np.empty(shape, kind.dtype.numpy)
-    for t in reversed(range(params["length"])) if params["reverse"] else range(params["length"]):
+    shapes: list[Any] = [kind.shape for kind in kinds]
+    found: list[Any] = [np.empty(s, kind.dtype.numpy) for s, kind in zip(shapes, kinds, strict=True)]
+    steps = range(params[0]["length"])
+    for t in reversed(steps) if params[0]["reverse"] else steps:
         values = given | {at: given[at][t] for at in body.each} | carried
         _run(body.graph, values)
         carried = {at: values[after] for at, after in zip(body.carries, body.following, strict=True)}
-        if not params["last"]:
-            result[t] = values[params["value"]]
-    return np.asarray(carried[params["value"]]) if params["last"] else result
+        for result, each in zip(found, params, strict=True):
+            if not each["last"]:
+                result[t] = values[each["value"]]
+    return [
+        np.asarray(carried[each["value"]]) if each["last"] else result
+        for result, each in zip(found, params, strict=True)
+    ]
 
 
 def _run(graph: Graph, values: dict[int, Any]) -> None:
@@ -162,13 +168,14 @@ registry.register(
     Op(
         name="scan",
         infer=_infer,
-        reference=_reference,
+        reference=lambda operands, params, kind: _results(operands, [params], [kind])[0],
+        results=_results,
         loops=None,
         vjp=vjp,
         jvp=jvp,
         batch=batch,
         label=_label,
-        partial_label=lambda app, position: "the loop run the other way",
+        partial_label=lambda app, position: "the loop backwards",
         selects=("value", "last"),
         samples=SAMPLES,
         doc="A value of every step of a loop, stacked, or a carry after the last one.",

@@ -48,7 +48,8 @@ class _Derived:
         """The value of node ``at`` in every step of the loop itself."""
         if at in self.operands and at not in self.body.carries:
             return self.operands[at]
-        return self.b("scan", *self.app.operands, **{**self.app.params, "value": at, "last": False})
+        with self.b.graph.role("forward"):  # where the loop runs, whoever asks
+            return self.b("scan", *self.app.operands, **{**self.app.params, "value": at, "last": False})
 
     def step(self, following: Mapping[int, int], roots: Sequence[int]) -> tuple[Step, dict[int, int]]:
         """The derived step by itself: of the body, what it reads becomes slices or is computed again."""

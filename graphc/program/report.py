@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from graphc import registry
 from graphc.codegen.module import Module, formula
-from graphc.graph import Cone, Graph
+from graphc.graph import Cone, Graph, body_of
 from graphc.lower.memory import MemoryPlan
 from graphc.lower.schedule import Schedule
 from graphc.ops.elementwise import partial
@@ -124,6 +124,9 @@ def written_in_output(cone: Cone) -> tuple[str, ...]:
     """The elementwise ops whose derivative occurs in ``cone`` and is written in their own output."""
     found: set[str] = set()
     for at in cone.nodes:
+        body = body_of(cone.graph.nodes[at])
+        if body is not None:
+            found |= set(written_in_output(Cone(body.graph, {str(k): k for k in body.following})))
         parent, _, position = cone.graph.nodes[at].op.rpartition(".d")
         if parent and position.isdigit() and _uses_output(parent, int(position)):
             found.add(parent)
