@@ -1,5 +1,7 @@
 """Layers and losses."""
 
+import math
+
 import numpy as np
 import pytest
 import sympy
@@ -25,6 +27,9 @@ ACTIVATIONS = {
     "relu": lambda z: np.maximum(z, 0),
     "leaky_relu": lambda z: np.where(z > 0, z, 0.01 * z),
     "step": lambda z: (z > 0).astype(float),
+    "swish": lambda z: z / (1 + np.exp(-z)),
+    "gelu": lambda z: z * np.vectorize(math.erfc)(-z / np.sqrt(2)) / 2,
+    "gelu_tanh": lambda z: z * (1 + np.tanh(np.sqrt(2 / np.pi) * (z + 0.044715 * z**3))) / 2,
     "softmax": lambda z: np.exp(z) / np.exp(z).sum(-1, keepdims=True),
     "log_softmax": lambda z: z - np.log(np.exp(z).sum(-1, keepdims=True)),
 }

@@ -223,3 +223,20 @@ def test_adam_updates_a_parameter_in_one_kernel_in_place_behind_its_gradient():
     ]
     assert kernels == [written]
     assert len(written) == 3
+
+
+def test_rules_against_torch():
+    torch = pytest.importorskip("torch")
+    theirs = {
+        "momentum": lambda p: torch.optim.SGD([p], 0.01, momentum=0.9),
+        "nesterov": lambda p: torch.optim.SGD([p], 0.01, momentum=0.95, nesterov=True),
+        "adam": lambda p: torch.optim.Adam([p], 1e-3),
+    }
+    for rule, make in theirs.items():
+        p = torch.tensor(STARTS, requires_grad=True)
+        optimiser = make(p)
+        for row in GRADIENTS:
+            p.grad = torch.tensor(row)
+            optimiser.step()
+        found = follow(RULES[rule][0](), "float64").params["p"]
+        np.testing.assert_allclose(found, p.detach(), rtol=1e-11, atol=1e-15, err_msg=rule)

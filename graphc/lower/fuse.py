@@ -192,6 +192,9 @@ class _Fusion:
         for nest in self.nests.values():
             if self.waits(nest) and len(self.members[self.group_of[nest.number]]) == 1:
                 self.join(nest, self.producers(nest))
+        for nest in self.nests.values():
+            if nest.partial and len(self.members[self.group_of[nest.number]]) == 1:
+                self.join(nest, self.companions(nest))
         self.gather_numbers()
         groups = (Group(tuple(self.members[g]), self.rows[g]) for g in self.members)
         return tuple(replace(g, rows=self.cut(g)) for g in groups)
@@ -209,6 +212,17 @@ class _Fusion:
         for producer in sorted(set(producers), reverse=True):
             if producer in self.members and self.may_merge(producer, self.group_of[nest.number]):
                 self.merge(producer, self.group_of[nest.number])
+
+    def companions(self, nest: Nest) -> Iterator[int]:
+        """The groups that walk the same rows and read, at their own row, what ``nest`` reads: one pass serves both."""
+        wanted = self.read_by_row(nest)
+        for group, others in self.members.items():
+            if self.rows[group] == nest.row_sizes() and any(wanted & self.read_by_row(n) for n in others):
+                yield group
+
+    def read_by_row(self, nest: Nest) -> set[int]:
+        loads = nest.loop.loads()
+        return {self.program.root(load.source) for load in loads if is_identity(load.index, nest.rows)}
 
     def gather_numbers(self) -> None:
         """Numbers that are computed once a call share kernels: alone, each would be a step and a compilation."""

@@ -16,8 +16,9 @@ Activation = Callable[[Handle], Handle]
 def activation_named(name: str) -> Activation:
     """The activation called ``name``; raises ``GraphError`` with the nearest known name.
 
-    ``softmax`` and ``log_softmax`` run along the last axis; ``step`` is ``heaviside``; ``identity`` and
-    ``linear`` return their operand.
+    Those with parameters have their defaults: ``gelu`` is the exact one (``gelu_tanh`` the other), ``maxout`` takes
+    pairs. ``softmax`` and ``log_softmax`` run along the last axis; ``swish`` is ``silu``; ``identity`` and ``linear``
+    return their operand.
 
     >>> activation_named("relu").__name__
     'relu'
@@ -31,12 +32,8 @@ def activation_named(name: str) -> Activation:
 
 
 def _more() -> dict[str, Activation]:
-    found: dict[str, Activation] = {
-        "identity": _identity,
-        "linear": _identity,
-        "step": FUNCTIONS["heaviside"],
-    }
-    found["leaky_relu"] = FUNCTIONS["leaky_relu"]
+    found: dict[str, Activation] = {"identity": _identity, "linear": _identity, "swish": FUNCTIONS["silu"]}
+    found |= {name: FUNCTIONS[name] for name in ("leaky_relu", "maxout", "step")}
     return found | {name: _along_last(name) for name in ("softmax", "log_softmax")}
 
 

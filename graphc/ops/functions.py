@@ -206,6 +206,9 @@ def _register_transcendental() -> None:
     _unary("acosh", function="acosh", doc="acosh of x.", low=1.3, high=3.0)
 
 
+_ROOT_2_BY_PI = 0.7978845608028654
+
+
 def _register_activations() -> None:
     def exponential_linear(x: Any) -> Any:
         return piecewise((x, x > 0), (named("expm1")(x), True))
@@ -219,6 +222,11 @@ def _register_activations() -> None:
         "gelu",
         lambda x: x * (1 + named("erf")(x / named("sqrt")(2))) / 2,
         doc="x times the normal distribution function of x.",
+    )
+    _unary(
+        "gelu_tanh",
+        lambda x: x * (1 + named("tanh")(_ROOT_2_BY_PI * (x + 0.044715 * x**3))) / 2,
+        doc='`gelu(x, approximate="tanh")`.',
     )
     _unary(
         "hard_tanh",
@@ -330,12 +338,6 @@ def clip(x: Any, low: Any = None, high: Any = None) -> Handle:
     """``x`` cut to ``[low, high]``; against constants the slope at the corners is 0."""
     raised = x if low is None else call("maximum", x, low)
     return raised if high is None else call("minimum", raised, high)
-
-
-@public
-def leaky_relu(x: Any, slope: float = 0.01) -> Handle:
-    """``x`` for x > 0, else ``slope * x``; the slope at 0 is ``slope``."""
-    return where(x > 0, x, x * slope)
 
 
 _general_pow = FUNCTIONS["pow"]

@@ -6,6 +6,7 @@ declared it, in the file of the row. ``tests/test_errors.py`` runs the rows, and
 """
 
 from error_rows import (
+    blocks,
     calls,
     checks,
     commands,
@@ -24,7 +25,7 @@ from error_rows import (
 
 FAMILIES = (
     sizes, graphs, contractions, layouts, loops, networks, formulas, checks, derivatives, programs, calls, layers,
-    drawings, commands,
+    blocks, drawings, commands,
 )  # fmt: skip
 ROWS = [row for family in FAMILIES for row in family.ROWS]
 

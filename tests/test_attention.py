@@ -1,0 +1,117 @@
+"""Attention, against NumPy and, where it is installed, torch: shapes, masks, gradients."""
+
+import numpy as np
+import pytest
+from program_cases import hold
+
+import graphc as gc
+
+RNG = np.random.default_rng(11)
+B, H, T, S, D, E = 2, 3, 7, 5, 4, 6
+Q, K, V = (RNG.normal(size=(B, H, n, d)) for n, d in ((T, D), (S, D), (S, E)))
+KEEP = RNG.random((B, 1, T, S)) < 0.6
+KEEP[0, 0, 2] = False  # a query without keys
+ADDED = np.where(KEEP, RNG.normal(size=(B, 1, T, S)), -np.inf)
+
+
+def attended(q, k, v, keep=True, added=0.0, scale=None):
+    scores = q @ np.swapaxes(k, -1, -2) * (scale or 1 / np.sqrt(q.shape[-1])) + np.where(keep, added, 0)
+    grown = np.where(keep, np.exp(scores - scores.max(-1, keepdims=True)), 0.0)
+    total = grown.sum(-1, keepdims=True)
+    return (grown / np.where(total == 0, 1, total)) @ v
+
+
+CAUSAL = np.tril(np.ones((T, S), bool))
+CASES = {
+    "plain": ({}, {}, {}),
+    "scaled": ({"scale": 0.3}, {}, {"scale": 0.3}),
+    "causal": ({"causal": True}, {}, {"keep": CAUSAL}),
+    "mask": ({}, {"mask": KEEP}, {"keep": KEEP}),
+    "added": ({}, {"mask": ADDED}, {"keep": KEEP, "added": np.where(KEEP, ADDED, 0)}),
+    "mask and causal": ({"causal": True}, {"mask": KEEP}, {"keep": KEEP & CAUSAL}),
+    "added and causal": (
+        {"causal": True},
+        {"mask": ADDED},
+        {"keep": KEEP & CAUSAL, "added": np.where(KEEP, ADDED, 0)},
+    ),
+}
+
+
+def declared(name, dtype):
+    """The node, its gradients by name, and the data of ``name``; lengths are symbolic, and the batch is."""
+    options, masks, _ = CASES[name]
+    g = gc.Graph()
+    q = g.input("q", ("B", H, "T", D), dtype)
+    k, v = g.input("k", ("B", H, "S", D), dtype), g.input("v", ("B", H, "S", E), dtype)
+    data = {n: a.astype(dtype) for n, a in (("q", Q), ("k", K), ("v", V))}
+    if masks:
+        mask = masks["mask"] if masks["mask"].dtype == bool else masks["mask"].astype(dtype)
+        options = {**options, "mask": g.input("mask", ("B", 1, "T", "S"), mask.dtype)}
+        data["mask"] = mask
+    y = gc.attention(q, k, v, **options)
+    found = gc.grad(gc.sum(gc.sin(y)), [q, k, v])
+    return {"y": y, **{f"d{n.name}": value for n, value in found.items()}}, data
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_values_gradients_and_kernels(name):
+    outputs, data = declared(name, "float64")
+    found = gc.interpret(outputs, **data)
+    np.testing.assert_allclose(found["y"], attended(Q, K, V, **CASES[name][2]), rtol=1e-12, atol=1e-14)
+    assert all(np.isfinite(v).all() for v in found.values())
+    if "mask" in data:
+        assert not found["y"][0, :, 2].any()
+        assert not found["dq"][0, :, 2].any()
+    if not np.isinf(data.get("mask", np.zeros(1))).any():
+        wrt = [outputs["y"].graph[n] for n in "qkv"]
+        assert gc.check_gradients(gc.sum(gc.sin(outputs["y"])), wrt=wrt, **data).ok
+    single, data = declared(name, "float32")
+    hold(gc.compile(single), single, data)
+
+
+@pytest.mark.parametrize(
+    "shapes", [((3, 2), (5, 2), (5, 1)), ((1, 1), (1, 1), (1, 1)), ((4, 3, 8), (7, 8), (7, 8))]
+)
+def test_other_ranks(shapes):
+    g = gc.Graph()
+    arrays = {n: RNG.normal(size=s) for n, s in zip("qkv", shapes, strict=True)}
+    y = gc.attention(*(g.input(n, a.shape, "float64") for n, a in arrays.items()))
+    np.testing.assert_allclose(gc.interpret(y, **arrays), attended(*arrays.values()), rtol=1e-12)
+
+
+def test_gradient_of_an_added_mask_and_a_depth_known_at_the_call():
+    g = gc.Graph()
+    q, k, v = (g.input(n, (4, "D"), "float64") for n in "qkv")
+    bias = g.param("bias", (4, 4), "float64", init=RNG.normal(size=(4, 4)))
+    y = gc.attention(q, k, v, bias)
+    data = {n: RNG.normal(size=(4, 3)) for n in "qkv"}
+    start = g.initial[bias.id]
+    np.testing.assert_allclose(gc.interpret(y, **data), attended(*data.values(), added=start), rtol=1e-12)
+    assert gc.check_gradients(gc.sum(gc.sin(y)), wrt=[bias], **data).ok
+
+
+def test_scores_far_out():
+    g = gc.Graph()
+    q, k, v = (g.input(n, (2, 1)) for n in "qkv")
+    y = gc.attention(q, k, v, causal=True)
+    slope = gc.grad(gc.sum(y), [q])[q]
+    out = gc.compile({"y": y, "slope": slope})(q=[[1e4], [1e4]], k=[[1e4], [-1e4]], v=[[1], [2]])
+    assert (out["y"].tolist(), out["slope"].tolist()) == ([[1.0], [1.0]], [[0.0], [0.0]])
+
+
+def test_attention_against_torch():
+    torch = pytest.importorskip("torch")
+    for name, (options, masks, _) in CASES.items():
+        if options.get("causal") and masks:
+            continue
+        tensors = [torch.tensor(a, requires_grad=True) for a in (Q, K, V)]
+        mask = torch.tensor(masks["mask"]) if masks else None
+        expected = torch.nn.functional.scaled_dot_product_attention(
+            *tensors, attn_mask=mask, is_causal=options.get("causal", False), scale=options.get("scale")
+        )
+        torch.sin(expected).sum().backward()
+        outputs, data = declared(name, "float64")
+        found = gc.interpret(outputs, **data)
+        np.testing.assert_allclose(found["y"], expected.detach(), rtol=1e-10, atol=1e-12, err_msg=name)
+        for tensor, key in zip(tensors, ("dq", "dk", "dv"), strict=True):
+            np.testing.assert_allclose(found[key], tensor.grad, rtol=1e-9, atol=1e-11, err_msg=name)
