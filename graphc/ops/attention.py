@@ -34,26 +34,29 @@ def attention(
     q, k, v = meet("attention", (q, k, v), floating=True)
     _check_shapes(q, k, v)
     scores = call("matmul", q, call("swapaxes", k, -1, -2)) * _scale(q, scale)
-    taking_part = _causal(scores) if causal else None
-    if mask is not None:
-        mask = _checked_mask(scores, mask)
-        if mask.dtype is DType.BOOL:
-            taking_part = mask if taking_part is None else taking_part & mask
-        else:
-            scores, counts = scores + mask, ~(mask < _lowest(mask))
-            taking_part = counts if taking_part is None else taking_part & counts
-    return call("matmul", _weights(scores, taking_part), v)
+    seen = _causal(scores) if causal else None
+    if mask is None:
+        return call("matmul", _weights(scores, seen), v)
+    scores, taking_part = _masked(scores, mask)
+    seen = taking_part if seen is None else seen & taking_part
+    some = call("any", seen, axis=-1, keepdims=True)
+    return call("where", some, call("matmul", _weights(scores, seen), v), 0.0)
 
 
-def _weights(scores: Handle, taking_part: Handle | None) -> Handle:
-    """Softmax over the keys that take part; the others have weight 0, also where that leaves none.
+def _masked(scores: Handle, mask: Any) -> tuple[Handle, Handle]:
+    """The scores under ``mask``, and which keys take part."""
+    mask = lift(scores.graph, scores.graph.as_constant(mask) if isinstance(mask, list) else mask)
+    if mask.dtype is DType.BOOL:
+        return scores, mask
+    if mask.dtype.is_float:
+        return scores + mask, ~(mask < _lowest(mask))
+    raise DTypeError(f"mask is {mask.dtype}; give bool, true where a key takes part, or floats to be added")
 
-    Their scores are set to the lowest number and not to -inf, so that a row without keys has no 0/0 in it.
-    """
-    if taking_part is None:
-        return call("softmax", scores)
-    lowered = call("where", taking_part, scores, _lowest(scores))
-    return call("where", taking_part, call("softmax", lowered), 0.0)
+
+def _weights(scores: Handle, seen: Handle | None) -> Handle:
+    """Softmax over the keys that are seen. The others' scores are the lowest number, not -inf: a row that sees none
+    has no 0/0 in it, and any other no weight there."""
+    return call("softmax", scores if seen is None else call("where", seen, scores, _lowest(scores)))
 
 
 def _lowest(value: Handle) -> float:
@@ -89,13 +92,6 @@ def _check_shapes(q: Handle, k: Handle, v: Handle) -> None:
 def _same(left: Dim, right: Dim, what: str, of: str) -> None:
     if definitely_unequal(left, right):
         raise ShapeError(f"{what} {left} and {right} {of}; make them equal")
-
-
-def _checked_mask(scores: Handle, mask: Any) -> Handle:
-    mask = lift(scores.graph, scores.graph.as_constant(mask) if isinstance(mask, list) else mask)
-    if mask.dtype is DType.BOOL or mask.dtype.is_float:
-        return mask
-    raise DTypeError(f"mask is {mask.dtype}; give bool, true where a key takes part, or floats to be added")
 
 
 __all__ = ["attention"]
