@@ -114,3 +114,10 @@ def test_computed_indices_are_not_taken_for_checked_ones() -> None:
         outputs,
         {"x": uniform(5), "i": np.array([102, 103, 104], "int32"), "m": np.array([True, False, True])},
     )
+
+
+def test_a_row_read_in_another_order_behind_a_product() -> None:
+    """A map of a product moves to the loop of its reader only if that reads it element by element."""
+    g = Graph()
+    x, w = g.input("x", ("N", 3), "float64"), g.input("w", (3, 3), "float64")
+    check({"y": gc.tanh(gc.tanh(x @ w)[:, ::-1])}, {"x": uniform(4, 3), "w": uniform(3, 3)})

@@ -108,19 +108,27 @@ def _inner_loops(nests: Sequence[Nest], rows: int, overwrites: Mapping[int, int]
             inners.append(Inner(sizes))
         inners[found].nests.append(nest)
         at[nest.number] = found
-    _sink(inners, at, nests, overwrites)
+    _sink(inners, at, nests, rows, overwrites)
     return tuple(inner for inner in inners if inner.nests)
 
 
 def _sink(
-    inners: Sequence[Inner], at: dict[int, int], nests: Sequence[Nest], overwrites: Mapping[int, int]
+    inners: Sequence[Inner],
+    at: dict[int, int],
+    nests: Sequence[Nest],
+    rows: int,
+    overwrites: Mapping[int, int],
 ) -> None:
-    """Move maps that read nothing made in this row down to the one inner loop that reads them: no row need be kept."""
+    """Move maps that read nothing made in this row down to the one inner loop that reads them, element by element: no
+    row need be kept."""
     place = {n.number: k for k, n in enumerate(nests)}
     for nest in reversed(nests):
         readers = {at[r.number] for r in nests if any(load.source == nest.number for load in r.loop.loads())}
         free = not any(load.source in at for load in nest.loop.loads()) and not nest.loop.combine
         if not free or len(readers) != 1 or nest.number in overwrites or _reads_overwritten(nest, overwrites):
+            continue
+        loads = ((r, load) for r in nests for load in r.loop.loads() if load.source == nest.number)
+        if not all(in_step(reader, load, nest, rows) for reader, load in loads):
             continue
         (target,) = readers
         if target != at[nest.number] and inners[target].sizes == inners[at[nest.number]].sizes:
