@@ -137,3 +137,10 @@ def test_a_map_that_is_read_across_in_its_own_row() -> None:
         {"y": gc.tanh(gc.transpose(shifted * shifted, (0, 2, 1)))},
         {"x": uniform(4, 3, 3), "w": uniform(3, 3)},
     )
+
+
+def test_a_row_read_in_another_order_behind_a_product() -> None:
+    """A map of a product moves to the loop of its reader only if that reads it element by element."""
+    g = Graph()
+    x, w = g.input("x", ("N", 3), "float64"), g.input("w", (3, 3), "float64")
+    check({"y": gc.tanh(gc.tanh(x @ w)[:, ::-1])}, {"x": uniform(4, 3), "w": uniform(3, 3)})

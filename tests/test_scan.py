@@ -526,3 +526,78 @@ def test_a_step_is_drawn_once_beside_the_graph() -> None:
     assert gc.draw({"loss": loss}, view="both").dot.count('tooltip="a step of') == 2, (
         "the gradient stands now"
     )
+
+
+# ------------------------------------------------------------------------------------- others, and at random
+
+
+def test_an_lstm_is_that_of_pytorch() -> None:
+    torch: Any = pytest.importorskip("torch")
+    model = torch.nn.LSTM(3, 5, dtype=torch.float64)
+    x = torch.tensor(LSTM["x"], requires_grad=True)
+    ys, (h, c) = model(x)
+    ((ys * ys).sum() + (h * c).sum()).backward()
+    hs, last, cell = lstm(gc.Graph(), 5)
+    g = hs.graph
+    loss = gc.sum(hs * hs) + gc.sum(last * cell)
+    of_torch = {"w": model.weight_ih_l0, "u": model.weight_hh_l0, "b": model.bias_ih_l0}
+    values = {name: p.detach().numpy().T.copy() for name, p in of_torch.items()} | {"x": LSTM["x"]}
+    values["b"] = values["b"] + model.bias_hh_l0.detach().numpy()
+    slopes = gc.grad(loss, [g[name] for name in values])
+    found = gc.compile({"hs": hs, **{k.name: v for k, v in slopes.items()}})(**values)
+    np.testing.assert_allclose(found["hs"], ys.detach().numpy(), rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(found["x"], x.grad.numpy(), rtol=1e-10, atol=1e-12)
+    for name, parameter in of_torch.items():
+        np.testing.assert_allclose(found[name], parameter.grad.numpy().T, rtol=1e-10, atol=1e-12)
+
+
+def random_step(rng: np.random.Generator, w: Handle, v: Handle) -> Any:
+    """A step of two carries, random but for its types: every value is (N, 3)."""
+    unary = [gc.tanh, gc.sin, gc.sigmoid, gc.relu, gc.square, lambda z: -z, lambda z: z[:, ::-1], gc.softmax]
+    binary = [gc.add, gc.sub, gc.mul, gc.maximum, lambda a, b: gc.where(a > b, a, b)]
+    others = [lambda z: z @ w, lambda z: z @ w.T, lambda z: z * v, lambda z: z + gc.mean(z, axis=0)]
+    others += [
+        lambda z: z - gc.max(z, axis=1, keepdims=True),
+        lambda z: gc.concatenate([z[:, :1], z[:, 1:]], axis=1),
+    ]
+    count = int(rng.integers(3, 9))
+
+    def step(carry: Any, x: Handle) -> Any:
+        made = [*carry, x]
+        for _ in range(count):
+            a, b = (made[k] for k in rng.integers(0, len(made), 2))
+            kind = rng.integers(0, 3)
+            rules: Any = (unary, binary, others)[kind]
+            rule: Any = rules[rng.integers(0, len(rules))]
+            made.append(gc.tanh(rule(a, b) if kind == 1 else rule(a)))
+        picked = [made[k] for k in rng.integers(0, len(made), 4)]
+        return (picked[0], made[-1]), (picked[2], gc.sum(picked[3], axis=1))
+
+    return step
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_steps_compiled_and_derived(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    g = gc.Graph()
+    x, w, v = (
+        g.input("x", ("T", "N", 3), "float64"),
+        g.input("w", (3, 3), "float64"),
+        g.input("v", (3,), "float64"),
+    )
+    outputs: dict[str, Handle] = {}
+    for number in range(6):
+        init = (gc.zeros_like(x[0]), x[0] * 0.5)
+        last, ys = gc.scan(random_step(rng, w, v), init, x, reverse=bool(number % 2))
+        outputs |= {f"{number} {k}": y for k, y in enumerate((*last, *ys))}
+    values = [{"x": draw(t, n, 3), "w": draw(3, 3), "v": draw(3)} for t, n in [(4, 2), (1, 3), (2, 17)]]
+    both(outputs, *values)
+    loss = gc.sum(gc.stack([gc.sum(gc.cos(y)) for y in outputs.values()]))
+    slopes = with_gradients(loss, x, w, v)
+    both(slopes, *values)
+    direction = {k: draw(*np.shape(values[0][k.name])) for k in (x, w, v)}
+    forward = gc.interpret(gc.jvp(loss, direction), **values[0])
+    reverse = gc.interpret([slopes[f"by {k.label}"] for k in direction], **values[0])
+    np.testing.assert_allclose(
+        forward, sum(np.sum(a * d) for a, d in zip(reverse, direction.values(), strict=True))
+    )

@@ -42,16 +42,21 @@ class Order:
         return {k for region in regions for k in self.members[region]}
 
     def _read(self, value: Value) -> Iterator[int]:
-        """The nests whose results ``value`` reads; not those that a loop leaves for its next step."""
+        """The nests whose results ``value`` reads, and, where a step writes a stack, what wrote it before the loop."""
         for source in sources(value):
             root = self.program.values[self.program.root(source)]
             if root.loop is not None:
                 yield root.number
             elif root.kind == "stack":
-                loop = root.region
-                within = is_inside(value, loop)
-                writers = (self.program.values[n] for n in self.writers[root.number])
-                yield from (w.number for w in writers if not (within and is_inside(w, loop)))
+                yield from self._written(root, value)
+        if value.source >= 0 and is_inside(value, self.program.values[value.source].region):
+            yield from self._written(self.program.values[value.source], value)
+
+    def _written(self, stack: Value, reader: Value) -> Iterator[int]:
+        """What fills ``stack`` before ``reader``: to a step of the loop, that is not what the steps leave there."""
+        within = is_inside(reader, stack.region)
+        writers = (self.program.values[n] for n in self.writers[stack.number])
+        yield from (w.number for w in writers if not (within and is_inside(w, stack.region)))
 
 
 __all__ = ["Order"]
