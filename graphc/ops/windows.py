@@ -173,7 +173,7 @@ def conv1d(
     >>> g = gc.Graph()
     >>> x, w = g.input("x", ("N", 2, "L")), g.param("w", (4, 2, 3))
     >>> print(gc.conv1d(x, w, padding="same").type, gc.conv1d(x, w, stride=2).type)
-    f32[N,4,L] f32[N,4,(L - 1)//2]
+    f32[N,4,L] f32[N,4,(L + 1)//2 - 1]
     """
     return convolve(x, weight, bias, 1, stride, padding, dilation, groups)
 
