@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -86,12 +86,17 @@ Expr = Load | Axis | Extent | Const | Call
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One scalar function: its NumPy meaning, its cost in floating-point operations and how it is written."""
+    """One scalar function: its NumPy meaning, its cost in floating-point operations and how it is written.
+
+    infix: operator between its operands
+    room:  where kernels find a word of it for each float type: "words" of the kernel language, or "mathematics"
+    """
 
     name: str
     reference: Callable[..., Any]
     cost: int = 1
     infix: str = ""
+    room: str = ""
     result: str = "same"  # "same" as the operands or "bool"
 
 
@@ -126,27 +131,34 @@ def _table() -> dict[str, Function]:
     infix = [
         f("add", np.add, 1, "+"), f("sub", np.subtract, 1, "-"), f("mul", np.multiply, 1, "*"),
         f("div", np.true_divide, 4, "/"), f("floordiv", np.floor_divide, 8, "//"), f("mod", np.mod, 8, "%"),
-        f("lt", np.less, 1, "<", "bool"), f("le", np.less_equal, 1, "<=", "bool"), f("gt", np.greater, 1, ">", "bool"),
-        f("ge", np.greater_equal, 1, ">=", "bool"), f("eq", np.equal, 1, "==", "bool"),
-        f("ne", np.not_equal, 1, "!=", "bool"), f("and", np.logical_and, 1, "&", "bool"),
-        f("or", np.logical_or, 1, "|", "bool"), f("xor", np.logical_xor, 1, "^", "bool"),
+        *(f(name, meaning, 1, infix, result="bool") for name, meaning, infix in (
+            ("lt", np.less, "<"), ("le", np.less_equal, "<="), ("gt", np.greater, ">"), ("ge", np.greater_equal, ">="),
+            ("eq", np.equal, "=="), ("ne", np.not_equal, "!="), ("and", np.logical_and, "&"),
+            ("or", np.logical_or, "|"), ("xor", np.logical_xor, "^"),
+        )),
     ]  # fmt: skip
-    named = [
-        f("neg", np.negative), f("abs", np.abs), f("sign", np.sign, 2), f("not", np.logical_not, 1, "", "bool"),
-        f("maximum", np.maximum), f("minimum", np.minimum), f("select", _select),
-        f("guard", _select), f("cast", _same, 1),
-        f("floor", np.floor), f("ceil", np.ceil), f("rint", np.rint), f("trunc", np.trunc),
-        f("isnan", np.isnan, 1, "", "bool"), f("isinf", np.isinf, 1, "", "bool"),
-        f("isfinite", np.isfinite, 1, "", "bool"), f("sqrt", np.sqrt, 6), f("rsqrt", _rsqrt, 8),
-        f("exp", np.exp, 12), f("expm1", np.expm1, 16), f("log", np.log, 14), f("log1p", np.log1p, 16),
-        f("log2", np.log2, 14), f("tanh", np.tanh, 18), f("sigmoid", _sigmoid, 18), f("softplus", _softplus, 28),
-        f("erf", _through_float64(math.erf), 24), f("erfc", _through_float64(math.erfc), 40),
-        f("sin", np.sin, 30), f("cos", np.cos, 30), f("tan", np.tan, 40), f("asin", np.arcsin, 40),
-        f("acos", np.arccos, 40), f("atan", np.arctan, 40),
-        f("atan2", np.arctan2, 50), f("sinh", np.sinh, 40), f("cosh", np.cosh, 40),
-        f("asinh", np.arcsinh, 50), f("acosh", np.arccosh, 50), f("atanh", np.arctanh, 50), f("pow", np.power, 60),
+    special = [
+        f("neg", np.negative), f("sign", np.sign, 2), f("not", np.logical_not, result="bool"),
+        f("select", _select), f("guard", _select), f("cast", _same),
+        f("isnan", np.isnan, result="bool"), f("isinf", np.isinf, result="bool"),
+        f("isfinite", np.isfinite, result="bool"),
     ]  # fmt: skip
-    return {function.name: function for function in infix + named}
+    words = [
+        f("abs", np.abs), f("maximum", np.maximum), f("minimum", np.minimum), f("floor", np.floor),
+        f("ceil", np.ceil), f("rint", np.rint), f("trunc", np.trunc), f("sqrt", np.sqrt, 6),
+    ]  # fmt: skip
+    mathematics = [
+        f("rsqrt", _rsqrt, 8), f("exp", np.exp, 12), f("expm1", np.expm1, 16), f("log", np.log, 14),
+        f("log1p", np.log1p, 16), f("log2", np.log2, 14), f("tanh", np.tanh, 18), f("sigmoid", _sigmoid, 18),
+        f("softplus", _softplus, 28), f("erf", _through_float64(math.erf), 24),
+        f("erfc", _through_float64(math.erfc), 36), f("sin", np.sin, 16), f("cos", np.cos, 16), f("tan", np.tan, 24),
+        f("asin", np.arcsin, 16), f("acos", np.arccos, 18), f("atan", np.arctan, 22), f("atan2", np.arctan2, 28),
+        f("sinh", np.sinh, 20), f("cosh", np.cosh, 18), f("asinh", np.arcsinh, 32), f("acosh", np.arccosh, 28),
+        f("atanh", np.arctanh, 26), f("pow", np.power, 50),
+    ]  # fmt: skip
+    rooms = {"words": words, "mathematics": mathematics}
+    placed = [replace(function, room=room) for room, functions in rooms.items() for function in functions]
+    return {function.name: function for function in infix + special + placed}
 
 
 FUNCTIONS: Mapping[str, Function] = _table()

@@ -10,17 +10,13 @@ from graphc import registry
 from graphc.codegen.frame import Argument, KernelText
 from graphc.codegen.kernel import write_kernel
 from graphc.graph import Graph, Origin
+from graphc.loops import FUNCTIONS
 from graphc.lower.kernels import Kernel
 from graphc.lower.regions import Region
 from graphc.lower.schedule import Schedule
 from graphc.lower.values import NestProgram, path_of
 from graphc.runtime.launch import ENTRY
 from graphc.types import Dim, product
-
-VECTOR_MATH = frozenset({
-    "exp", "expm1", "log", "log1p", "log2", "tanh", "sigmoid", "softplus", "erf", "erfc", "rsqrt", "sin", "cos",
-    "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "asinh", "acosh", "atanh", "pow",
-})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +205,7 @@ def _lines(name: str, kernels: Sequence[EmittedKernel]) -> Iterator[str]:
 
 def _imports(body: str) -> Iterator[str]:
     words = set(re.findall(r"\b[a-z_][a-z0-9_]*(?=\()", body + ENTRY))
-    math = sorted(w for w in words if w.rsplit("_", 1)[0] in VECTOR_MATH and w.endswith(("_f32", "_f64")))
+    math = sorted(w for w in words if w.endswith(("_f32", "_f64")) and _is_mathematics(w.rsplit("_", 1)[0]))
     plain = {"range", "max", "min", "abs", "run", *math}
     language = sorted((words - plain) | {"kernel", "entry", "prange"})
     yield "from graphc.runtime.language import ("
@@ -217,6 +213,10 @@ def _imports(body: str) -> Iterator[str]:
     yield ")"
     if math:
         yield f"from graphc.runtime.vecmath import {', '.join(math)}"
+
+
+def _is_mathematics(name: str) -> bool:
+    return name in FUNCTIONS and FUNCTIONS[name].room == "mathematics"
 
 
 def _comment(kernel: EmittedKernel) -> Iterator[str]:

@@ -7,11 +7,6 @@ from collections.abc import Callable, Mapping
 from graphc.loops import FUNCTIONS, Axis, Call, Const, Expr, Extent, Load
 from graphc.types import DType
 
-_SUFFIXED = frozenset({
-    "abs", "maximum", "minimum", "floor", "ceil", "rint", "trunc", "sqrt", "rsqrt", "exp", "expm1", "log", "log1p",
-    "log2", "tanh", "sigmoid", "softplus", "erf", "erfc", "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh",
-    "cosh", "asinh", "acosh", "atanh", "pow",
-})  # fmt: skip
 _ACCUMULATE = {"add": "add", "mul": "mul", "maximum": "max", "minimum": "min"}
 _BOOL_COMBINE = {"maximum": "|", "minimum": "&", "add": "|", "mul": "&"}
 _INT_RANGE = {DType.I32: (-(2**31), 2**31 - 1), DType.I64: (-(2**63), 2**63 - 1)}
@@ -113,7 +108,7 @@ class Writer:
             return f"{dtype.short}({fn}_i64({', '.join(f'i64({a})' for a in args)}))"
         if dtype.is_int and fn == "abs":
             return f"select({args[0]} < {constant(0, dtype)}, {dtype.short}(-{args[0]}), {args[0]})"
-        if fn in _SUFFIXED:
+        if FUNCTIONS[fn].room:
             return f"{fn}_{dtype.short}({', '.join(args)})"
         return f"{fn}({', '.join(args)})"
 

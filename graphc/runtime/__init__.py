@@ -5,6 +5,7 @@ that finds everything in the cache goes from the first group to `jit` and never 
 
     launch                      layout of the tables of steps, text of the entry
     threads                     how many threads, and the workers' lives
+    turns                       1 / pi to as many digits as the largest angles need
     loader                      object code to addresses (llvmlite)
     cache                       object code on disk
     units                       emitted modules cut into functions, and their keys
@@ -14,7 +15,7 @@ that finds everything in the cache goes from the first group to `jit` and never 
     intrinsics                  how words of the kernel language are declared
     pointers scalars            buffers; scalar words
     vecmath                     exp, tanh, ... (vecmath_tables, vecmath_ir, vecmath_bodies, vecmath_hyperbolic,
-                                vecmath_inverse)
+                                vecmath_inverse), and those that branch (vecmath_circular, vecmath_power, vecmath_calls)
     gemm                        matrix products (gemm_vectors, gemm_tiles, gemm_dots, gemm_packs)
     steps team                  words of the entry; the threads at work
     language                    the words that emitted text imports: the contract with the code generator

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from graphc.errors import CompileError
-from graphc.runtime import compiler, externals, outline, steps
+from graphc.runtime import compiler, externals, outline, steps, vecmath_calls
 from graphc.runtime.loader import Object
 from graphc.runtime.units import Unit
 
@@ -50,7 +50,7 @@ def build(
         while symbols:
             symbol = symbols.pop()
             if symbol not in pending and not available(symbol):
-                modules = compiler.lower(externals.function(symbol), symbol)
+                modules = _external(symbol)
                 pending[symbol] = symbol, pool.submit(compiler.emit, modules, symbol)
                 symbols += externals.called(modules)
         return {name: _result(*each, file) for name, each in pending.items()}
@@ -69,7 +69,13 @@ def _frequent_switches() -> Generator[None]:
 
 def external(symbol: str) -> dict[str, Object]:
     """Compile one external function; return it by its symbol."""
-    return {symbol: compiler.emit(compiler.lower(externals.function(symbol), symbol), symbol)}
+    return {symbol: compiler.emit(_external(symbol), symbol)}
+
+
+def _external(symbol: str) -> list[str]:
+    if symbol in externals.WRITTEN:
+        return [vecmath_calls.module(symbol)]
+    return compiler.lower(externals.function(symbol), symbol)
 
 
 def _execute(tree: ast.Module, source: str, file: str) -> dict[str, Any]:

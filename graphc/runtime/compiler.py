@@ -33,6 +33,7 @@ from numba.core.typing.context import BaseContext
 from numba.core.untyped_passes import FixupArgs, IRProcessing, ReconstructSSA, TranslateByteCode
 
 from graphc.errors import CompileError
+from graphc.runtime import externals, vecmath_calls
 from graphc.runtime.intrinsics import call_symbol
 from graphc.runtime.loader import Object, target_machine
 
@@ -180,8 +181,9 @@ def emit(modules: list[str], symbol: str) -> Object:
     Raises:
         CompileError: the function may raise, which nothing could catch.
     """
-    module = llvm.parse_assembly(modules[0])
-    for text in modules[1:]:
+    first, *others = vecmath_calls.with_variants(modules)
+    module = llvm.parse_assembly(first)
+    for text in others:
         module.link_in(llvm.parse_assembly(text))
     _hide(module, symbol)
     machine = target_machine()
@@ -192,7 +194,8 @@ def emit(modules: list[str], symbol: str) -> Object:
     options.slp_vectorization = False
     passes = llvm.create_pass_builder(machine, options)
     passes.getModulePassManager().run(module, passes)
-    needs = sorted(each.name for each in (*module.functions, *module.global_variables) if each.is_declaration)
+    declared = (each.name for each in (*module.functions, *module.global_variables) if each.is_declaration)
+    needs = sorted({externals.owner(name) for name in declared})
     if _RAISED in needs:
         raise CompileError("the function may raise, and a kernel has nobody to catch it")
     return Object(
@@ -201,7 +204,11 @@ def emit(modules: list[str], symbol: str) -> Object:
 
 
 def _hide(module: llvm.ModuleRef, symbol: str) -> None:
-    """Leave one function visible, so that the others are inlined and dropped."""
+    """Leave one function and its variants visible, so that the others are inlined and dropped."""
     for each in (*module.functions, *module.global_variables):
-        if not each.is_declaration and each.name != symbol:
+        if (
+            not each.is_declaration
+            and externals.owner(each.name) != symbol
+            and not each.name.startswith("llvm.")
+        ):
             each.linkage = llvm.Linkage.internal

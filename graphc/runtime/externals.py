@@ -1,19 +1,20 @@
-"""External functions: C functions that kernels call by symbol, written in the kernel language themselves.
+"""External functions: C functions that kernels call by symbol.
 
-They are compiled once a machine, when the first kernel that calls them is loaded, and are cached like
-kernels.
+Most are written in the kernel language themselves, some in LLVM's. They are compiled once a machine, when the first
+kernel that calls them is loaded, and are cached like kernels.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib
+import re
 from collections.abc import Callable, Iterable
 from types import MappingProxyType
 
 #: The function in which workers live.
 WORK = "graphc_work"
-#: Symbol of each external function, with the module and the function where its text is.
+#: Symbol of each function in the kernel language, with the module and the function where its text is.
 SOURCES = MappingProxyType(
     {
         "graphc_gemm_f32": ("graphc.runtime.gemm", "gemm_f32"),
@@ -23,6 +24,18 @@ SOURCES = MappingProxyType(
         WORK: ("graphc.runtime.team", "work"),
     }
 )
+
+#: Symbols of those that `vecmath_calls` writes in LLVM's language, which have vector variants.
+WRITTEN = frozenset(
+    f"graphc_{name}_{kind}" for name in ("sin", "cos", "tan", "pow") for kind in ("f32", "f64")
+)
+SYMBOLS = SOURCES.keys() | WRITTEN
+
+
+def owner(symbol: str) -> str:
+    """The external function to which a symbol belongs: `graphc_sin_f32` for `graphc_sin_f32_v8`."""
+    name = re.sub(r"_v\d+$", "", symbol)
+    return name if name in WRITTEN else symbol
 
 
 def function(symbol: str) -> Callable[..., object]:
@@ -38,4 +51,5 @@ def key(symbol: str, environment: str) -> str:
 
 def called(modules: Iterable[str]) -> list[str]:
     """Return the external functions that LLVM modules call."""
-    return [symbol for symbol in SOURCES if any(f'declare void @"{symbol}"' in text for text in modules)]
+    found = {name for text in modules for name in re.findall(r'^declare \S+ @"(\w+)"', text, re.MULTILINE)}
+    return sorted(found & SYMBOLS)

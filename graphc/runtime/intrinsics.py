@@ -92,7 +92,8 @@ def call_llvm(builder: ir.IRBuilder, name: str, *values: ir.Value, flags: Sequen
     `contract` is always set: flags left out would be taken from the calling function.
     """
     kind = values[0].type
-    suffix = {"float": "f32", "double": "f64"}.get(str(kind), str(kind))
+    element, lanes = (kind.element, f"v{kind.count}") if isinstance(kind, ir.VectorType) else (kind, "")
+    suffix = lanes + {"float": "f32", "double": "f64"}.get(str(element), str(element))
     function_type = ir.FunctionType(kind, [value.type for value in values])
     function = cgutils.get_or_insert_function(builder.module, function_type, f"{name}.{suffix}")
     return builder.call(function, values, fastmath=("contract", *flags))

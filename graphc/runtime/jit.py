@@ -123,14 +123,14 @@ def _stored(made: dict[str, loader.Object]) -> dict[str, loader.Object]:
     global _compilations
     for name, unit in made.items():
         _compilations += 1
-        cache.write(_external_key(name) if name in externals.SOURCES else name, unit)
+        cache.write(_external_key(name) if name in externals.SYMBOLS else name, unit)
     return made
 
 
 def _link(objects: Mapping[str, loader.Object], made: Mapping[str, loader.Object]) -> None:
     """Load object code, after the external functions that it calls, which may be among those just made."""
     needs = {name for unit in objects.values() for name in unit.needs}
-    _require(needs & externals.SOURCES.keys(), made)
+    _require(needs & externals.SYMBOLS, made)
     _addresses.update(loader.link(objects))
 
 

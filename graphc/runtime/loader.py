@@ -13,7 +13,7 @@ from functools import cache
 import llvmlite.binding as llvm
 
 from graphc.errors import CompileError
-from graphc.runtime import threads
+from graphc.runtime import threads, turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,7 @@ def _resolve(symbol: str) -> None:
 #: Addresses that belong to this runtime.
 _OURS: dict[str, Callable[[], int]] = {
     "graphc_team": threads.memory,
+    turns.SYMBOL: turns.table,
     "graphc_yield": threads.yield_address,
     "graphc_sleep": threads.sleep_address,
     "graphc_wake": threads.wake_address,
@@ -105,3 +106,9 @@ def host() -> tuple[str, str]:
         return llvm.get_host_cpu_name(), features.flatten() + whole
     except RuntimeError:  # LLVM cannot tell the features on every platform
         return llvm.get_host_cpu_name(), ""
+
+
+def vector_bits() -> int:
+    """Width of this processor's vector registers."""
+    features = host()[1].split(",")
+    return 512 if "+avx512f" in features else 256 if "+avx" in features else 128

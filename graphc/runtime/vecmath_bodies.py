@@ -52,7 +52,7 @@ def power_of_two(n: Bits, c: Precision) -> Real:
     return real(n + c.bias << c.fraction)
 
 
-def _scale(y: Real, n: Bits, c: Precision) -> Real:
+def scaled(y: Real, n: Bits, c: Precision) -> Real:
     """y 2^n in two factors: 2^n alone may leave the range, and only the second product rounds."""
     biased = n + 2 * c.bias
     half = biased >> 1
@@ -62,7 +62,7 @@ def _scale(y: Real, n: Bits, c: Precision) -> Real:
 
 def _exp_in_range(x: Real, c: Precision) -> Real:
     n, r = halve_range(x, c)
-    return _scale(expm1_near_zero(r, c) + 1.0, n, c)
+    return scaled(expm1_near_zero(r, c) + 1.0, n, c)
 
 
 def exp(x: Real, c: Precision) -> Real:
@@ -114,7 +114,7 @@ def _biased_exponent(x: Real, c: Precision) -> Bits:
     return bits(x) + step >> c.fraction
 
 
-def _number(biased: Bits, c: Precision) -> Real:
+def _exponent(biased: Bits, c: Precision) -> Real:
     """The exponent as a real, by way of the magic number: AVX2 converts no 64-bit integers."""
     return real(biased + c.magic_bits) - (c.magic + c.bias)
 
@@ -129,25 +129,29 @@ def _outside(x: Real, y: Real, pole: float) -> Real:
     return select(x > pole, select(x < math.inf, y, x), below)
 
 
-def _log_parts(x: Real, c: Precision) -> tuple[Real, Real]:
+def normal_log_parts(x: Real, c: Precision) -> tuple[Real, Real]:
+    """e and f with x = 2^e (1 + f), for normal positive x."""
+    biased = _biased_exponent(x, c)
+    m = real(bits(x) + (c.bias << c.fraction) - (biased << c.fraction))
+    return _exponent(biased, c), m - 1.0
+
+
+def log_parts(x: Real, c: Precision) -> tuple[Real, Real]:
     """e and f with x = 2^e (1 + f), for positive x."""
     subnormal = x < c.least_normal
-    normal = select(subnormal, x * 2.0 ** (c.fraction + 1), x)
-    biased = _biased_exponent(normal, c)
-    e = _number(biased, c)
-    m = real(bits(normal) + (c.bias << c.fraction) - (biased << c.fraction))
-    return select(subnormal, e - (c.fraction + 1.0), e), m - 1.0
+    e, f = normal_log_parts(select(subnormal, x * 2.0 ** (c.fraction + 1), x), c)
+    return select(subnormal, e - (c.fraction + 1.0), e), f
 
 
 def log(x: Real, c: Precision) -> Real:
     """ln x = e ln 2 + ln(1 + f)."""
-    e, f = _log_parts(x, c)
+    e, f = log_parts(x, c)
     return _outside(x, fma(e, c.ln2_high, _log1p_near_zero(f, c)), 0.0)
 
 
 def log2(x: Real, c: Precision) -> Real:
     """e + ln(1 + f) / ln 2, exact at powers of two."""
-    e, f = _log_parts(x, c)
+    e, f = log_parts(x, c)
     return _outside(x, fma(_log1p_near_zero(f, c), _LOG2_E, e), 0.0)
 
 
@@ -157,7 +161,7 @@ def log1p(x: Real, c: Precision) -> Real:
     # 4 / 2^e, since 2^-e itself is subnormal at the top of the range.
     four = real(2 * c.bias + 2 - biased << c.fraction)
     f = fma(x * 0.25, four, fma(four, 0.25, -1.0))
-    y = fma(_number(biased, c), c.ln2_high, _log1p_near_zero(f, c))
+    y = fma(_exponent(biased, c), c.ln2_high, _log1p_near_zero(f, c))
     return _outside(x, select(magnitude(x) < c.tiny, x, y), -1.0)
 
 
@@ -195,7 +199,7 @@ def erfc(x: Real, c: Precision) -> Real:
     slow = u * polynomial(v, c.erfc)
     near_one = expm1_near_zero(r - fma(t, t, -square), c)
     y = fma(slow, fma(-wrong, near_one + 1.0, near_one), slow)
-    far = _scale(y, n, c)
+    far = scaled(y, n, c)
     near = fma(-x, polynomial(x * x, c.erf), 1.0 - x)
     return select(t > 0.5, select(x < 0.0, 2.0 - far, far), near)
 

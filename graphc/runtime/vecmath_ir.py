@@ -2,7 +2,7 @@
 """Formulas over LLVM values: `Real` and `Bits` overload the operators, so that bodies read as mathematics.
 
 Each operator writes one LLVM instruction and rounds once. Nothing branches: a loop around these instructions
-becomes vector code.
+becomes vector code. The values may be vectors themselves.
 """
 
 from __future__ import annotations
@@ -17,12 +17,27 @@ from llvmlite import ir
 from graphc.runtime.intrinsics import call_llvm
 
 #: llvmlite declares no types, and those inferred from its text are wrong.
-LLVMValue = LLVMBuilder = Any
+LLVMValue = LLVMBuilder = LLVMType = Any
 
 # Numba gives the calling function's flags to every operation that carries none, and `contract` would merge
 # products and sums whose separate rounding the formulas rely on. `afn` speaks of functions alone: it keeps
 # the flags away and changes nothing.
 _ROUND_ONCE = ("afn",)
+
+
+def _element(kind: LLVMType) -> LLVMType:
+    return kind.element if isinstance(kind, ir.VectorType) else kind
+
+
+def _of(element: LLVMType, kind: LLVMType) -> LLVMType:
+    """`element`, or as many of them as the vector type `kind` has."""
+    return ir.VectorType(element, kind.count) if isinstance(kind, ir.VectorType) else element
+
+
+def _constant(kind: LLVMType, number: float) -> LLVMValue:
+    if not isinstance(kind, ir.VectorType):
+        return ir.Constant(kind, number)
+    return ir.Constant(kind, [ir.Constant(kind.element, number)] * kind.count)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +49,7 @@ class Real:
 
     def constant(self, number: Real | float) -> LLVMValue:
         """The LLVM value of `number`, a Python float taking this value's type."""
-        return number.value if isinstance(number, Real) else ir.Constant(self.value.type, number)
+        return number.value if isinstance(number, Real) else _constant(self.value.type, number)
 
     def __add__(self, other: Real | float) -> Real:
         return Real(self.builder, self.builder.fadd(self.value, self.constant(other), flags=_ROUND_ONCE))
@@ -58,21 +73,31 @@ class Real:
         return Real(self.builder, self.builder.fneg(self.value))
 
     def __gt__(self, other: Real | float) -> Condition:
-        return Condition(self.builder.fcmp_ordered(">", self.value, self.constant(other)))
+        return Condition(self.builder, self.builder.fcmp_ordered(">", self.value, self.constant(other)))
 
     def __lt__(self, other: Real | float) -> Condition:
-        return Condition(self.builder.fcmp_ordered("<", self.value, self.constant(other)))
+        return Condition(self.builder, self.builder.fcmp_ordered("<", self.value, self.constant(other)))
 
     def equals(self, other: Real | float) -> Condition:
         """Whether both are equal; no comparison holds where either side is NaN."""
-        return Condition(self.builder.fcmp_ordered("==", self.value, self.constant(other)))
+        return Condition(self.builder, self.builder.fcmp_ordered("==", self.value, self.constant(other)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Condition:
     """A truth value of the generated code; there is none in Python."""
 
+    builder: LLVMBuilder
     value: LLVMValue
+
+    def __and__(self, other: Condition) -> Condition:
+        return Condition(self.builder, self.builder.and_(self.value, other.value))
+
+    def __or__(self, other: Condition) -> Condition:
+        return Condition(self.builder, self.builder.or_(self.value, other.value))
+
+    def __invert__(self) -> Condition:
+        return Condition(self.builder, self.builder.not_(self.value))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,9 +107,14 @@ class Bits:
     builder: LLVMBuilder
     value: LLVMValue
 
+    @property
+    def width(self) -> int:
+        """Number of bits of one integer."""
+        return _element(self.value.type).width
+
     def constant(self, number: Bits | int) -> LLVMValue:
         """The LLVM value of `number`, a Python int taking this value's type."""
-        return number.value if isinstance(number, Bits) else ir.Constant(self.value.type, number)
+        return number.value if isinstance(number, Bits) else _constant(self.value.type, number)
 
     def __add__(self, other: Bits | int) -> Bits:
         return Bits(self.builder, self.builder.add(self.value, self.constant(other)))
@@ -109,7 +139,9 @@ class Bits:
 
     def has(self, mask: int) -> Condition:
         """Whether a bit of `mask` is set."""
-        return Condition(self.builder.icmp_unsigned("!=", (self & mask).value, self.constant(0)))
+        return Condition(
+            self.builder, self.builder.icmp_unsigned("!=", (self & mask).value, self.constant(0))
+        )
 
     def __lshift__(self, count: Bits | int) -> Bits:
         return Bits(self.builder, self.builder.shl(self.value, self.constant(count)))
@@ -121,14 +153,15 @@ class Bits:
 
 def bits(x: Real) -> Bits:
     """The representation of x."""
-    width = 32 if isinstance(x.value.type, ir.FloatType) else 64
-    return Bits(x.builder, x.builder.bitcast(x.value, ir.IntType(width)))
+    kind = x.value.type
+    width = 32 if isinstance(_element(kind), ir.FloatType) else 64
+    return Bits(x.builder, x.builder.bitcast(x.value, _of(ir.IntType(width), kind)))
 
 
 def real(b: Bits) -> Real:
     """The number whose representation is b."""
-    kind = ir.FloatType() if b.value.type.width == 32 else ir.DoubleType()
-    return Real(b.builder, b.builder.bitcast(b.value, kind))
+    element = ir.FloatType() if b.width == 32 else ir.DoubleType()
+    return Real(b.builder, b.builder.bitcast(b.value, _of(element, b.value.type)))
 
 
 def like(x: Real, number: float) -> Real:
@@ -150,23 +183,48 @@ def choose(condition: Condition, then: Bits | int, otherwise: Bits | int, like: 
 
 def resized(b: Bits, width: int) -> Bits:
     """`b` with zeros before it, or its lowest `width` bits."""
-    change = b.builder.zext if width > b.value.type.width else b.builder.trunc
-    return Bits(b.builder, change(b.value, ir.IntType(width)))
+    change = b.builder.zext if width > b.width else b.builder.trunc
+    return Bits(b.builder, change(b.value, _of(ir.IntType(width), b.value.type)))
 
 
 def number(b: Bits) -> Real:
     """The signed 32-bit integer b rounded to a float32."""
-    return Real(b.builder, b.builder.sitofp(b.value, ir.FloatType()))
+    return Real(b.builder, b.builder.sitofp(b.value, _of(ir.FloatType(), b.value.type)))
 
 
 def widened(x: Real) -> Real:
     """x as a float64."""
-    return Real(x.builder, x.builder.fpext(x.value, ir.DoubleType()))
+    return Real(x.builder, x.builder.fpext(x.value, _of(ir.DoubleType(), x.value.type)))
 
 
 def narrowed(x: Real) -> Real:
     """x rounded to a float32."""
-    return Real(x.builder, x.builder.fptrunc(x.value, ir.FloatType()))
+    return Real(x.builder, x.builder.fptrunc(x.value, _of(ir.FloatType(), x.value.type)))
+
+
+def entries(table: str, index: Bits) -> Real:
+    """The float64 at `index` of a table that the loader finds by name, element after element."""
+    builder, module = index.builder, index.builder.module
+    known = module.globals.get(table)
+    start = known or ir.GlobalVariable(module, ir.DoubleType(), table)
+    start.global_constant = True
+    if not isinstance(index.value.type, ir.VectorType):
+        return Real(builder, builder.load(builder.gep(start, [index.value])))
+    found = ir.Constant(_of(ir.DoubleType(), index.value.type), ir.Undefined)
+    for lane in range(index.value.type.count):
+        at = ir.Constant(ir.IntType(32), lane)
+        place = builder.gep(start, [builder.extract_element(index.value, at)])
+        found = builder.insert_element(found, builder.load(place), at)
+    return Real(builder, found)
+
+
+def anywhere(condition: Condition) -> LLVMValue:
+    """Whether the condition holds for any element, as a truth value to branch on."""
+    kind, builder = condition.value.type, condition.builder
+    if not isinstance(kind, ir.VectorType):
+        return condition.value
+    mask = builder.bitcast(condition.value, ir.IntType(kind.count))
+    return builder.icmp_unsigned("!=", mask, ir.Constant(mask.type, 0))
 
 
 def fma(a: Real, b: Real | float, c: Real | float) -> Real:
