@@ -64,7 +64,8 @@ of at least a millisecond; turns are interleaved, each round beginning with anot
 
 Peers run at their best: all cores, their own choice of kernels, inputs already in their own arrays; torch.compile
 takes the whole step as one graph with its C++ wrapper, JAX donates its parameters, PyTensor compiles with Numba,
-Adam is torch's fused one. graphc takes NumPy arrays at each call, as its users do, and its batch size is symbolic."""
+Adam is torch's fused one. graphc is bound to the arrays that it reads (`Program.bind`), as PyTensor is by shared
+variables, and its batch size is symbolic."""
 
 
 def write(run: Run, folder: Path) -> None:
