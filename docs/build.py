@@ -17,6 +17,8 @@ from typing import Any
 
 import graphc as gc
 from graphc import registry
+from graphc.bench import page as results
+from graphc.bench.results import Run
 from graphc.ops.elementwise import partial
 
 DOCS = Path(__file__).parent
@@ -62,6 +64,11 @@ def _printed(code: str, name: str, line: int, namespace: dict[str, Any]) -> str:
     return "\n".join(each.rstrip() for each in stream.getvalue().splitlines()) + "\n" * bool(
         stream.getvalue()
     )
+
+
+def results_page() -> str:
+    """The page of results, from the data beside it."""
+    return results.page(Run.from_json((DOCS / results.DATA).read_text(encoding="utf-8")))
 
 
 # ------------------------------------------------------------------------------------------------ ops.md
@@ -149,6 +156,7 @@ def main() -> None:
     for page in PAGES:
         page.write_text(rendered(page.read_text(encoding="utf-8"), page.name, pictures), encoding="utf-8")
     (DOCS / "ops.md").write_text(ops_page(), encoding="utf-8")
+    (DOCS / results.NAME).write_text(results_page(), encoding="utf-8")
 
 
 if __name__ == "__main__":

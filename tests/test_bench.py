@@ -306,7 +306,7 @@ def test_tables_show_every_system_or_the_best_peer_alone():
 
 
 def test_the_page_shows_the_run():
-    text = page.page(a_run(), "images/benchmarks.svg")
+    text = page.page(a_run())
     assert "](images/benchmarks.svg)" in text
     assert "| MLP \\| 3 | 4.00 ms |" in text
     assert "Measured on a host, 2 cores." in text
@@ -333,9 +333,18 @@ def test_results_can_be_shown_again(tmp_path, monkeypatch):
         app, ["bench", "--results", str(tmp_path / "results.json"), "--page", str(tmp_path / "docs")]
     )
     assert made.exit_code == 0, made.output
-    assert (tmp_path / "docs" / "benchmarks.md").read_text(encoding="utf-8") == page.page(
-        a_run(), "images/benchmarks.svg"
-    )
+    assert (tmp_path / "docs" / page.NAME).read_text(encoding="utf-8") == page.page(a_run())
+    assert Run.from_json((tmp_path / "docs" / page.DATA).read_text(encoding="utf-8")) == a_run()
+
+
+def test_runs_are_merged_by_workload():
+    first = a_run()
+    row = replace(first.results[1], workload="single neuron")
+    later = Run(replace(HOST, cpu="another"), (replace(first.results[0], tolerance=0.5), row))
+    found = Run.merged([first, later])
+    assert [r.workload for r in found.results] == ["single neuron", "MLP | 3", "odd"]
+    assert found.results[1].tolerance == 0.5
+    assert found.machine.cpu == "another"
 
 
 def test_the_command_measures_what_it_is_asked(monkeypatch):

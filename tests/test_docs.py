@@ -35,6 +35,12 @@ def test_table_of_ops_is_current():
     )
 
 
+def test_page_of_results_is_current():
+    assert (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8") == build.results_page(), (
+        "run: python docs/build.py"
+    )
+
+
 @pytest.mark.parametrize("page", TEXTS, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page):
     links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
-from graphc.bench import tables
+from graphc.bench import picture, tables
 from graphc.bench.results import Run
 from graphc.bench.tables import Table
 
+#: The page, and beside it the results that it shows and their picture.
+NAME, DATA, PICTURE = "benchmarks.md", "benchmarks.json", "images/benchmarks.svg"
 _HEAD = """\
 # Benchmarks
 
-Made from the results of `graphc bench --json` by `python docs/build.py`; a test holds it current.
+Made by `graphc bench --results {data} --page .` from [what `graphc bench --json` printed]({data}); a test holds it
+current.
 
 Measured on {host}. {lacks}
 
@@ -63,17 +67,25 @@ takes the whole step as one graph with its C++ wrapper, JAX donates its paramete
 Adam is torch's fused one. graphc takes NumPy arrays at each call, as its users do, and its batch size is symbolic."""
 
 
-def page(run: Run, picture: str) -> str:
-    """The page of ``run``; ``picture`` is the path to its picture."""
-    return "\n".join(_lines(run, picture)) + "\n"
+def write(run: Run, folder: Path) -> None:
+    """The page of ``run`` with its picture and its data in ``folder``; raises as ``picture.save`` does."""
+    (folder / PICTURE).parent.mkdir(parents=True, exist_ok=True)
+    picture.save(run, folder / PICTURE)
+    (folder / DATA).write_text(run.to_json() + "\n", encoding="utf-8")
+    (folder / NAME).write_text(page(run), encoding="utf-8")
 
 
-def _lines(run: Run, picture: str) -> Iterator[str]:
+def page(run: Run) -> str:
+    """The page of ``run``."""
+    return "\n".join(_lines(run)) + "\n"
+
+
+def _lines(run: Run) -> Iterator[str]:
     main, other = ([r for r in run.results if r.other is kind] for kind in (False, True))
     host = run.machine
     lacks = f"It has {'; '.join(host.lacks)}." if host.lacks else ""
     name = f"{host.cpu}, {host.threads} core{'s' * (host.threads > 1)}"
-    yield from (_HEAD.format(host=name, lacks=lacks, picture=picture).rstrip(), "")
+    yield from (_HEAD.format(host=name, lacks=lacks, picture=PICTURE, data=DATA).rstrip(), "")
     yield from _markdown(tables.steps(main))
     yield from ("", *(f"- {remark}" for remark in tables.remarks(main)))
     if any(t.cold is not None for r in main for t in r.timings):

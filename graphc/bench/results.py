@@ -10,6 +10,7 @@ from typing import Any
 
 from graphc import machine
 from graphc.bench.systems import OURS, SYSTEMS
+from graphc.bench.workloads import WORKLOADS
 from graphc.errors import GraphcError
 from graphc.machine import Machine
 
@@ -100,8 +101,19 @@ class Run:
     machine: Machine
     results: tuple[Result, ...]
 
+    @staticmethod
+    def merged(runs: Sequence[Run]) -> Run:
+        """The rows of several runs; of those with one name the last, on the host of the last."""
+        rows = {row.workload: row for run in runs for row in run.results}
+        order = {name: k for k, name in enumerate(WORKLOADS)}
+        return Run(
+            runs[-1].machine, tuple(sorted(rows.values(), key=lambda r: order.get(r.workload, len(order))))
+        )
+
     def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=1)
+        """The run as JSON, a line a row."""
+        rows = ",\n".join(json.dumps(asdict(row)) for row in self.results)
+        return f'{{"machine": {json.dumps(asdict(self.machine))},\n"results": [\n{rows}\n]}}'
 
     @staticmethod
     def from_json(text: str) -> Run:

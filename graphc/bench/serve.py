@@ -10,9 +10,11 @@ the starting time of other systems are their own; ``graphc.bench.runner`` is the
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import runpy
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -120,8 +122,15 @@ def answers(commands: Iterator[str]) -> Iterator[dict[str, Any]]:
             return
 
 
+def _end_with_parent() -> None:
+    """A process that is stopped cannot see that its parent is gone: have Linux kill it then."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, int(signal.SIGKILL))  # PR_SET_PDEATHSIG
+
+
 def main() -> None:
     """Answer on what was standard output; whatever a library prints goes to standard error."""
+    _end_with_parent()
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     for answer in answers(iter(sys.stdin.readline, "")):

@@ -88,7 +88,8 @@ def bench(
     repeats: Annotated[int, typer.Option(min=1, help="Fresh processes for each starting time.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     results: Annotated[
-        Path | None, typer.Option(help="Measure nothing: show what --json has printed into this file.")
+        list[Path] | None,
+        typer.Option(help="Measure nothing: show what --json printed into this file; several are merged."),
     ] = None,
     page: Annotated[
         Path | None, typer.Option(help="Folder for a page of these results and its picture.")
@@ -105,8 +106,8 @@ def bench(
             benchmarks.run_startup(console, repeats, as_json=as_json)
         elif machine:
             benchmarks.run_machine(console, as_json=as_json)
-        elif results is not None:
-            benchmarks.show_stored(console, results, page)
+        elif results:
+            benchmarks.show_stored(console, results, page, as_json=as_json)
         else:
             workloads = benchmarks.chosen_workloads(only or [])
             chosen = benchmarks.options(peers, python, quick=quick)

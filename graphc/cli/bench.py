@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from graphc import machine
-from graphc.bench import page, picture, startup, tables
+from graphc.bench import page, startup, tables
 from graphc.bench.families import FAMILIES
 from graphc.bench.results import Run
 from graphc.bench.runner import Options, measure
@@ -100,17 +100,16 @@ def run_machine(console: Console, *, as_json: bool) -> None:
         console.print(str(found), markup=False, soft_wrap=True)
 
 
-def show_stored(console: Console, results: Path, folder: Path | None) -> None:
-    """Results that lie in a file: printed, or as a page with its picture in ``folder``."""
-    found = Run.from_json(results.read_text(encoding="utf-8"))
-    if folder is None:
+def show_stored(console: Console, files: Sequence[Path], folder: Path | None, *, as_json: bool) -> None:
+    """Results that lie in files: printed, or as a page with its data and its picture in ``folder``."""
+    found = Run.merged([Run.from_json(file.read_text(encoding="utf-8")) for file in files])
+    if folder is not None:
+        page.write(found, folder)
+        console.print(f"{folder / page.NAME} shows {', '.join(map(str, files))}", soft_wrap=True)
+    elif as_json:
+        console.print(found.to_json(), markup=False, soft_wrap=True)
+    else:
         show(console, found)
-        return
-    images = folder / "images"
-    images.mkdir(parents=True, exist_ok=True)
-    picture.save(found, images / "benchmarks.svg")
-    (folder / "benchmarks.md").write_text(page.page(found, "images/benchmarks.svg"), encoding="utf-8")
-    console.print(f"{folder / 'benchmarks.md'} shows {results}", soft_wrap=True)
 
 
 def run_startup(console: Console, repeats: int, *, as_json: bool) -> None:
