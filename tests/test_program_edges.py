@@ -19,6 +19,19 @@ def test_sign_of_integers(dtype: str) -> None:
     assert program(x=np.array([-7, 0, 3, -1, 1], dtype))["y"].tolist() == [-1, 0, 1, -1, 1]
 
 
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+def test_division_of_integers_at_the_ends_of_their_range(dtype: str) -> None:
+    limits = np.iinfo(dtype)
+    ends = [limits.min, limits.min + 1, -7, -1, 0, 1, 5, 7, limits.max - 1, limits.max]
+    a, b = (each.ravel() for each in np.meshgrid(np.array(ends, dtype), np.array(ends, dtype)))
+    g = gc.Graph()
+    x, y = g.input("x", ("N",), dtype), g.input("y", ("N",), dtype)
+    outputs = {"quotient": x // y, "rest": x % y}
+    outputs |= {f"{k}": node for k in ends for node in [x // k + 3 * (x % k)]}
+    with np.errstate(all="ignore"):
+        check(outputs, {"x": a, "y": b})
+
+
 def test_rows_of_infinities_through_softmax() -> None:
     g = gc.Graph()
     x = g.input("x", (4, 3))

@@ -102,6 +102,8 @@ class Writer:
             return _SPECIAL[fn](args, operand)
         if fn in _OF_INDEX and isinstance(expr.args[0], Axis) and isinstance(expr.args[1], (Const, Extent)):
             return f"{_OF_INDEX[fn]}({', '.join(args)})"  # an axis is not negative
+        if dtype.is_int and fn in ("floordiv", "mod"):
+            return f"{fn}_{dtype.short}({', '.join(args)})"
         if FUNCTIONS[fn].infix:
             return self.infix(fn, args, dtype, operand)
         if dtype.is_int and fn in ("maximum", "minimum"):

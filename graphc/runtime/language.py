@@ -42,6 +42,7 @@ float32 with an integer float64, so wrap: ``i32(a + b)``, ``a * f32(n)``.
 - ``accumulate_add accumulate_mul accumulate_max accumulate_min`` with ``_f32`` or ``_f64``: ``s =
   accumulate_add_f32(s, v)`` lets LLVM reorder this one sum into vector accumulators. Max and min keep
   NaN.
+- ``floordiv_i32 floordiv_i64 mod_i32 mod_i64``: rounded down, 0 for a divisor of 0, wrapping like all integers.
 - ``quotient(a, b)``, ``remainder(a, b)``: of int64 with a >= 0, b > 0, without tests; for index arithmetic.
 - ``bits_f32(x)``: the uint32 of a float32, ``float_f32(u)`` back; ``bits_f64``, ``float_f64`` with uint64.
 
@@ -88,6 +89,8 @@ from graphc.runtime.scalars import (
     float_f64,
     floor_f32,
     floor_f64,
+    floordiv_i32,
+    floordiv_i64,
     fma_f32,
     fma_f64,
     i32,
@@ -98,6 +101,8 @@ from graphc.runtime.scalars import (
     minimum_f32,
     minimum_f64,
     minimum_i64,
+    mod_i32,
+    mod_i64,
     quotient,
     remainder,
     rint_f32,
@@ -163,6 +168,8 @@ __all__ = [
     "float_f64",
     "floor_f32",
     "floor_f64",
+    "floordiv_i32",
+    "floordiv_i64",
     "fma_f32",
     "fma_f64",
     "gemm_accumulate_f32",
@@ -186,6 +193,8 @@ __all__ = [
     "minimum_f32",
     "minimum_f64",
     "minimum_i64",
+    "mod_i32",
+    "mod_i64",
     "most_chunks",
     "parallel_for",
     "prange",

@@ -132,7 +132,44 @@ def _remainder(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
     return builder.urem(a, b)
 
 
+def _floor_divide(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
+    """The quotient rounded down; 0 for b = 0, and the least number divided by -1 is itself, as negating wraps."""
+    quotient, rest, divisor = _truncated(builder, a, b)
+    down = builder.sub(quotient, builder.zext(_opposed(builder, rest, divisor), a.type))
+    negated, nothing = builder.neg(a), ir.Constant(a.type, 0)
+    zero = builder.icmp_signed("==", b, nothing)
+    minus = builder.icmp_signed("==", b, ir.Constant(a.type, -1))
+    return builder.select(minus, negated, builder.select(zero, nothing, down))
+
+
+def _modulo(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
+    """The remainder with the sign of b; 0 for b = 0."""
+    _, rest, divisor = _truncated(builder, a, b)
+    return builder.select(_opposed(builder, rest, divisor), builder.add(rest, divisor), rest)
+
+
+def _truncated(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> tuple[ir.Value, ir.Value, ir.Value]:
+    """Quotient, remainder and the divisor, which is 1 for 0 and -1: the processor would trap, at least for some a."""
+    kind = a.type
+    next_ = builder.add(b, ir.Constant(kind, 1))
+    trapping = builder.icmp_unsigned("<=", next_, ir.Constant(kind, 1))
+    divisor = builder.select(trapping, ir.Constant(kind, 1), b)
+    quotient = builder.sdiv(a, divisor)
+    return quotient, builder.sub(a, builder.mul(quotient, divisor)), divisor
+
+
+def _opposed(builder: ir.IRBuilder, rest: ir.Value, divisor: ir.Value) -> ir.Value:
+    """Whether a remainder is not 0 and has not the sign of its divisor."""
+    nothing = ir.Constant(rest.type, 0)
+    signs = builder.icmp_signed("<", builder.xor(rest, divisor), nothing)
+    return builder.and_(builder.icmp_signed("!=", rest, nothing), signs)
+
+
 _pair = (types.int64, types.int64)
+floordiv_i64 = define("floordiv_i64", types.int64, _pair, _floor_divide)
+floordiv_i32 = define("floordiv_i32", types.int32, (types.int32, types.int32), _floor_divide)
+mod_i64 = define("mod_i64", types.int64, _pair, _modulo)
+mod_i32 = define("mod_i32", types.int32, (types.int32, types.int32), _modulo)
 maximum_i64 = define("maximum_i64", types.int64, _pair, _larger)
 minimum_i64 = define("minimum_i64", types.int64, _pair, _smaller)
 quotient = define("quotient", types.int64, _pair, _quotient)
