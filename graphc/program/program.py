@@ -146,6 +146,16 @@ class Program:
                 raise AssertionError("compiled code refused indices that Python admits")
             return ready.finish(made)
 
+    def check(self, /, **inputs: Any) -> dict[str, Array]:
+        """``inputs`` as a call takes them: names, dtypes, shapes and indices are checked as it checks them, and nothing
+        runs. Raises what it would raise."""
+        arrays, sizes = self._binder(inputs)
+        self._size_checks(sizes)
+        for check in self._index_checks:
+            if check.name:
+                check(arrays[check.name], dim_evaluate(check.size, sizes))
+        return arrays
+
     def bind(self, /, **inputs: Array) -> BoundCall:
         """A call without arguments on these very arrays, to be filled anew before each call: all checks but those of
         values are done here, once. It returns the same arrays each time, which the next call writes anew.
