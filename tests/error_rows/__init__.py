@@ -21,12 +21,13 @@ from error_rows import (
     networks,
     programs,
     sizes,
+    training,
     windows,
 )
 
 FAMILIES = (
     sizes, graphs, contractions, layouts, loops, networks, formulas, checks, derivatives, programs, calls, layers,
-    blocks, drawings, commands, windows,
+    blocks, drawings, commands, windows, training,
 )  # fmt: skip
 ROWS = [row for family in FAMILIES for row in family.ROWS]
 
