@@ -1,7 +1,8 @@
 """Layers: callables on handles that declare their parameters when they are first applied."""
 
 from graphc.nn.activations import activation_named
+from graphc.nn.base import Applied, Layer
 from graphc.nn.dense import Dense
 from graphc.nn.sequential import Sequential
 
-__all__ = ["Dense", "Sequential", "activation_named"]
+__all__ = ["Applied", "Dense", "Layer", "Sequential", "activation_named"]

@@ -19,6 +19,7 @@ from error_rows import (
     layouts,
     loops,
     networks,
+    nn,
     programs,
     sizes,
     training,
@@ -27,7 +28,7 @@ from error_rows import (
 
 FAMILIES = (
     sizes, graphs, contractions, layouts, loops, networks, formulas, checks, derivatives, programs, calls, layers,
-    blocks, drawings, commands, windows, training,
+    nn, blocks, drawings, commands, windows, training,
 )  # fmt: skip
 ROWS = [row for family in FAMILIES for row in family.ROWS]
 
