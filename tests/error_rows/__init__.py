@@ -13,6 +13,7 @@ from error_rows import (
     contractions,
     derivatives,
     drawings,
+    fitting,
     formulas,
     graphs,
     layers,
@@ -28,7 +29,7 @@ from error_rows import (
 
 FAMILIES = (
     sizes, graphs, contractions, layouts, loops, networks, formulas, checks, derivatives, programs, calls, layers,
-    nn, blocks, drawings, commands, windows, training,
+    nn, blocks, drawings, commands, windows, training, fitting,
 )  # fmt: skip
 ROWS = [row for family in FAMILIES for row in family.ROWS]
 

@@ -1,95 +1,211 @@
-"""Training: data, metrics, callbacks, checkpoints."""
+"""Losses, regularisers, initialisers, optimisers, schedules."""
 
 # ruff: noqa: E501 - texts stand whole
 
-import sys
-import tempfile
-from pathlib import Path
-from unittest.mock import patch
-
 import numpy as np
-from safetensors.numpy import save_file
+import sympy
 
 import graphc as gc
-from graphc.errors import CheckpointError, GraphcError, GraphError, InputError, ShapeError
+from graphc.errors import DTypeError, ExpressionError, GraphError, InputError, ShapeError
 
-G = gc.Graph("line")
-X, T = G.input("x", ("N", 2)), G.input("t", ("N",))
-W = G.param("w", (2,))
-LOSS = gc.losses.mse(X @ W, T)
-DATA = {"x": np.ones((6, 2), np.float32), "t": np.ones(6, np.float32)}
-SGD = gc.optim.SGD(0.1)
-
-
-def fit(data=None, **options):
-    return gc.train.fit(LOSS, DATA if data is None else data, **{"optimiser": SGD, "epochs": 1, **options})
+G = gc.Graph("net")
+X = G.input("x", ("N", 3))
+T = G.input("t", ("N",), "int32")
+W = G.param("layer.weight", (2,))
+B = G.param("layer.bias", (2,))
+GRADS = {W: W, B: B}
+L, O, R = gc.losses, gc.optim, gc.regularisers  # noqa: E741
 
 
-def with_nan():
-    x = np.ones((6, 2), np.float32)
-    x[4, 1] = x[5, 0] = np.nan
-    return fit({**DATA, "x": x})
+def weight(init, shape=(3,)):
+    g = gc.Graph()
+    return gc.interpret(g.param("w", shape, init=init))
 
 
-def load(arrays, metadata=None, *, resume=False, **options):
-    """A file with these arrays, taken as a checkpoint."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "c"
-        save_file(arrays, path, metadata)
-        if resume:
-            return fit(resume=path)
-        return gc.train.load(path, gc.compile({"y": X @ W, "t": T}), **options)
+def far():
+    g = gc.Graph()
+    with g.scope("head"):
+        loss = L.nll(g.input("x", ("N", 3)), g.input("t", ("N",), "int32"))
+    gc.compile({"loss": loss})(x=np.ones((1, 3), "float32"), t=[-4])
 
 
-def torn():
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "c"
-        path.write_bytes(b"no tensors")
-        return gc.train.read(path)
+def rule(formulas, **hyper):
+    return O.from_sympy("Mine", formulas, **hyper)
 
 
-def resumed_otherwise():
-    with tempfile.TemporaryDirectory() as folder:
-        path = fit(batch_size=2).save(Path(folder) / "c")
-        return fit(batch_size=3, resume=path)
+def pruned(name, fraction=0.5):
+    g = gc.Graph()
+    w = g.param("w", (2,), init=[1.0, 2.0])
+    O.prune(gc.compile(updates=O.Masked(O.SGD(0.1))({w: w})), name, fraction)
 
 
-def plotted_without_matplotlib():
-    with patch.dict(sys.modules, {"matplotlib.figure": None}):
-        return gc.train.plots.histograms({"w": np.ones(3)})
-
-
-ONES = np.ones(2, np.float32)
 ROWS = [
-    (InputError, lambda: fit(epochs=-1), "fit: epochs=-1; give an integer of at least 0"),
-    (InputError, lambda: fit(optimiser=0.1), "fit: optimiser=0.1 makes no updates; give one of gc.optim, or {parameter: next value}"),
-    (InputError, lambda: fit(metrics={"loss": T}), "fit: the name 'loss' is kept for what fit finds itself; choose another"),
-    (InputError, lambda: fit(batch_size=0), "fit: batch_size=0; give an integer of at least 1, or None for all data at once"),
-    (InputError, lambda: fit(batch_size=7), "fit: batch_size=7 is more than the 6 examples; give at most that, or None for all at once"),
-    (InputError, lambda: fit(batch="M"), "fit: batch='M' is no size of an input; give one of N"),
-    (InputError, lambda: fit({"x": np.ones((0, 2), np.float32), "t": np.ones(0, np.float32)}), "fit: the data set is empty; give at least one example"),
-    (InputError, with_nan, "input 'x': element [4, 1] is NaN, and 1 others are; replace or leave out such examples"),
-    (InputError, lambda: fit(validation=1.5), "fit: validation=1.5 of 6 examples leaves one part empty; give a fraction between 0 and 1, or arrays by name"),
-    (InputError, lambda: fit([DATA], validation=0.5), "fit: validation=0.5 of a stream; give data for it, or arrays by name to cut it from"),
-    (InputError, lambda: fit([DATA], batch_size=2), "fit: batch_size= and augment= are for arrays by name; let the iterable give batches as they are to be"),
-    (InputError, lambda: fit(3), "fit: data 3 are no data; give arrays by name, or an iterable of such batches"),
-    (InputError, lambda: fit([DATA, ONES]), "fit: batch 2 is ndarray; give arrays by name of input"),
-    (InputError, lambda: fit(iter([DATA]), epochs=2), "fit: there are no batches in epoch 1; give a list, or a function that gives new ones each epoch"),
-    (GraphError, lambda: fit(metrics={"half": 0.5}), "metric 'half': 0.5 is no metric; give a node, or one such as gc.train.accuracy(...)"),
-    (ShapeError, lambda: gc.train.accuracy(X, T), "accuracy: targets are f32[N]; give shape (N, 2) or class indices of one axis less @"),
-    (ShapeError, lambda: gc.train.mse(X, T), "mse: targets are f32[N]; give shape (N, 2) @"),
-    (InputError, lambda: fit(callbacks=[3]), "fit: callback 3 has none of on_start, on_step, on_epoch_end, on_end and is no function; give it one"),
-    (InputError, lambda: fit(callbacks=[gc.train.EarlyStopping()]), "EarlyStopping: the history has no 'val_loss'; monitor one of loss, or give validation= to fit"),
-    (InputError, lambda: gc.train.EarlyStopping(patience=0), "EarlyStopping: patience=0, min_delta=0.0, mode='min'; give at least 1, at least 0, 'min' or 'max'"),
-    (InputError, lambda: gc.train.Checkpoint("c", every=0), "Checkpoint: every=0; give an integer of at least 1"),
-    (InputError, lambda: fit(callbacks=[gc.train.LearningRate(float, state="rate")]), "LearningRate: there is no state 'rate'; there are sgd.learning_rate"),
-    (CheckpointError, torn, "checkpoint '…': it is no whole safetensors file (…); give one that gc.train.save wrote"),
-    (CheckpointError, lambda: load({"w": ONES}, {"graphc": "[]"}), "checkpoint '…': its metadata are '[]', which this version does not read; give one that gc.train.save wrote"),
-    (CheckpointError, lambda: load({"v": ONES}), "checkpoint '…': it holds no parameter 'w'; give a checkpoint of this network"),
-    (CheckpointError, lambda: load({"w": np.ones(3)}), "checkpoint '…': its parameter 'w' is float64[3], the program's float32[2]; give a checkpoint of this network"),
-    (CheckpointError, lambda: load({"w": ONES, "v": ONES}), "checkpoint '…': it holds parameter 'v', which the program does not have; give a checkpoint of this network"),
-    (CheckpointError, lambda: load({"w": ONES}, resume=True), "checkpoint '…': it does not say where training stood; give one that a training wrote"),
-    (CheckpointError, resumed_otherwise, "checkpoint '…': it was written with batch_size=2, and this is 3; make them equal"),
-    (GraphcError, plotted_without_matplotlib, "plots: plots are drawn by matplotlib, which is not installed; pip install 'graphc[plot]'"),
-    (GraphcError, lambda: gc.train.plots.history({}), "plots: the history has no epochs; train for one at least"),
-]  # fmt: skip
+    # losses
+    (
+        ShapeError,
+        lambda: L.softmax_cross_entropy(X, T, weights=np.ones((2, 4))),
+        "softmax_cross_entropy: weights have shape (2, 4) and the losses (N,); give one for each loss, or for each of the leading axes @",
+    ),
+    (
+        ShapeError,
+        lambda: L.mse(X, 2 * X, weights=np.ones((5, 2))),
+        "mse: weights have shape (5, 2) and the losses (N, 3); give one for each loss, or for each of the leading axes @",
+    ),
+    (
+        GraphError,
+        lambda: L.softmax_cross_entropy(X, T, label_smoothing=1.5),
+        "softmax_cross_entropy: label_smoothing=1.5; give a number from 0 to 1 @",
+    ),
+    (GraphError, lambda: L.huber(X, 2 * X, delta=0), "huber: delta=0; give a positive number @"),
+    (GraphError, lambda: L.hinge(X, X, margin="1"), "hinge: margin='1'; give a positive number @"),
+    (
+        DTypeError,
+        lambda: L.hinge(T, T),
+        "hinge: scores are int32; give float32 or float64 @",
+    ),
+    (
+        ShapeError,
+        lambda: L.binary_cross_entropy_with_logits(X, T),
+        "binary_cross_entropy_with_logits: targets of shape (N,) beside a value of shape (N, 3); give shape (N, 3) @",
+    ),
+    (
+        GraphError,
+        lambda: L.multi_class_hinge(X, T, form="vapnik"),
+        "multi_class_hinge: form='vapnik'; use 'weston_watkins' or 'crammer_singer' @",
+    ),
+    (
+        ShapeError,
+        lambda: L.kl_divergence(gc.sum(X), 1.0),
+        "kl_divergence: log-probabilities have shape (); their last axis must be the classes @",
+    ),
+    (
+        InputError,
+        far,
+        "input 't' of head/nll (take_along): index -4 is out of range for size 3; give -3 to 2 @",
+    ),
+    # regularisers
+    (GraphError, lambda: R.l2([]), "l2: [] holds no parameters; give nodes or a graph"),
+    (GraphError, lambda: R.l1([W, 3]), "l1: 3 is no floating node; give parameters"),
+    (
+        GraphError,
+        lambda: R.l1(G, "*.wieght"),
+        "l1: '*.wieght' is none of the parameters; did you mean 'layer.weight'?",
+    ),
+    (
+        GraphError,
+        lambda: R.elastic_net(W, beta=-1),
+        "elastic_net: beta=-1; give a finite number of at least 0",
+    ),
+    # initialisers
+    (
+        GraphError,
+        lambda: G.param("a", (2,), init="kaiming_norm"),
+        "param 'a': there is no initialiser 'kaiming_norm'; did you mean 'kaiming_normal'? @",
+    ),
+    (
+        GraphError,
+        lambda: gc.init.XavierNormal(fan="avg"),
+        "XavierNormal: fan='avg'; use 'in', 'out' or 'mean'",
+    ),
+    (
+        GraphError,
+        lambda: gc.init.TruncatedNormal(bound=0),
+        "TruncatedNormal: bound=0; give a positive number",
+    ),
+    (
+        ShapeError,
+        lambda: weight("orthogonal"),
+        "Orthogonal: shape (3,) has no columns; use a matrix or a kernel",
+    ),
+    (
+        ShapeError,
+        lambda: weight("identity"),
+        "Identity: shape (3,) has no diagonal; use a matrix or a kernel",
+    ),
+    # optimisers
+    (
+        GraphError,
+        lambda: O.AdamW(weight_decay=-0.1),
+        "AdamW: weight_decay=-0.1; give a finite number of at least 0",
+    ),
+    (
+        GraphError,
+        lambda: O.RMSProp(momentum=1),
+        "RMSProp: momentum=1; give a number from 0 to below 1",
+    ),
+    (
+        GraphError,
+        lambda: O.Adam(beta1=O.constant(1)),
+        "Adam: beta1=constant(1), which starts at 1.0; give a number from 0 to below 1",
+    ),
+    (
+        GraphError,
+        lambda: O.clip_by_global_norm(GRADS, 0),
+        "clip_by_global_norm: limit=0; give a positive number or a scalar node",
+    ),
+    (
+        GraphError,
+        lambda: O.clip_by_value([W], 1.0),
+        "clip_by_value: [<%…: f32[2] = param 'layer.weight'>] is no {parameter: gradient}; give gc.grad(loss)",
+    ),
+    (GraphError, lambda: O.Groups({}), "Groups: {} has no groups; give {names: optimiser}"),
+    (
+        GraphError,
+        lambda: O.Groups({"*.bias": O.SGD(0.1)})(GRADS),
+        "Groups: layer.weight are in no group; add '*' for all others",
+    ),
+    (
+        GraphError,
+        lambda: O.Masked(O.SGD(0.1), "conv*")(GRADS),
+        "Masked: 'conv*' is none of the parameters; there are layer.weight, layer.bias",
+    ),
+    (
+        GraphError,
+        lambda: pruned("v"),
+        "prune: 'v' has no mask; give the program updates of Masked",
+    ),
+    (GraphError, lambda: pruned("w", 2), "prune: fraction=2; give a number from 0 to 1"),
+    (
+        GraphError,
+        lambda: O.averaged(O.SGD(0.1)(GRADS), decay=1),
+        "averaged: decay=1; give a number from 0 to below 1",
+    ),
+    (
+        GraphError,
+        lambda: rule({"v": "g"}),
+        "Mine: {'v': 'g'} gives no p; give {..., 'p': the parameter's next value}",
+    ),
+    (
+        GraphError,
+        lambda: rule({"p": "p - g"}, g=1.0),
+        "Mine: 'g' is a hyperparameter and more; choose another name",
+    ),
+    (
+        GraphError,
+        lambda: rule({"p": sympy.Symbol("p") - sympy.Symbol("rate")}, r=1.0),
+        "Mine: 'rate' in the formula of 'p' is nothing; give it a value",
+    ),
+    (
+        ExpressionError,
+        lambda: rule({"p": "p - r * eval(g)"}, r=1.0)()(GRADS),
+        "Mine: there is no function 'eval' in formulas; …",
+    ),
+    # schedules
+    (GraphError, lambda: O.cosine(-1, steps=9), "cosine: rate=-1; give a finite number of at least 0"),
+    (GraphError, lambda: O.linear(0.1, 0, steps=0), "linear: steps=0; give an integer of at least 1"),
+    (
+        GraphError,
+        lambda: O.cosine(0.1, steps=9, warmup=9),
+        "cosine: warmup=9 leaves none of steps=9; give more steps",
+    ),
+    (
+        GraphError,
+        lambda: O.piecewise({5: 0.1}),
+        "piecewise: {5: 0.1} does not start at step 0; give {0: value, step: value, ...}",
+    ),
+    (
+        GraphError,
+        lambda: O.piecewise({0: 0.1, 1.5: 0.2}),
+        "piecewise: start=1.5; give an integer of at least 0",
+    ),
+]
