@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from graphc import registry
 from graphc.errors import DTypeError, GraphcError, GraphError, ShapeError
+from graphc.graph import draws
 from graphc.graph.given import as_data, brief, dtype_of_constant, fixed_shape
 from graphc.graph.handle import Handle
 from graphc.graph.node import LEAVES, Constant, Node, Origin, key_of, user_line
@@ -71,6 +72,7 @@ class Graph:
         self.reused = 0  # how often an operation was asked for that stood already
         self.initial: dict[int, Any] = {}
         self.state_updates: dict[int, int] = {}
+        self.streams: set[str] = set()  # names of what is drawn at random
         self._index: dict[Any, int] = {}
         self._named: dict[str, int] = {}
         self._origins: list[dict[Origin, None]] = []
@@ -134,6 +136,8 @@ class Graph:
             ).located(state.label, state.place)
         check_update(state, value)
         self.state_updates[state.id] = value.id
+
+    uniform, normal, bernoulli = draws.uniform, draws.normal, draws.bernoulli
 
     def _leaf(self, op: str, name: str, shape: Any, dtype: Any) -> Handle:
         try:
@@ -223,6 +227,8 @@ class Graph:
         self.nodes.append(node)
         self._origins.append({})
         self._handles.append(Handle(self, at))
+        if "stream" in node.param:
+            self.outermost.streams.add(node.param["stream"])
         self._dag.add_node(at, op=node.op, type=str(node.type), **dict(node.params))
         for position, operand in enumerate(node.operands):
             self._dag.add_edge(operand, at, key=position, operand=position)
@@ -263,6 +269,10 @@ class Graph:
         """Name the layer of the nodes declared inside; scopes nest as ``outer/inner``."""
         with self._within(replace(self._context, layer="/".join(filter(None, (self._context.layer, layer))))):
             yield
+
+    def outside(self) -> AbstractContextManager[None]:
+        """Declare what belongs to the graph as a whole, not to a layer."""
+        return self._within(replace(self._context, layer=""))
 
     @contextmanager
     def role(self, role: str) -> Generator[None]:

@@ -2,6 +2,7 @@
 
 from graphc.nn.activations import activation_named
 from graphc.nn.dense import Dense
+from graphc.nn.noise import Dropout, GaussianNoise
 from graphc.nn.sequential import Sequential
 
-__all__ = ["Dense", "Sequential", "activation_named"]
+__all__ = ["Dense", "Dropout", "GaussianNoise", "Sequential", "activation_named"]

@@ -13,6 +13,7 @@ from error_rows import (
     contractions,
     derivatives,
     drawings,
+    draws,
     formulas,
     graphs,
     layers,
@@ -26,7 +27,7 @@ from error_rows import (
 
 FAMILIES = (
     sizes, graphs, contractions, layouts, loops, networks, formulas, checks, derivatives, programs, calls, layers,
-    blocks, drawings, commands, windows,
+    blocks, drawings, commands, windows, draws,
 )  # fmt: skip
 ROWS = [row for family in FAMILIES for row in family.ROWS]
 
