@@ -21,4 +21,20 @@ def free_name(graph: Graph, kind: str, owned: str) -> str:
     return name
 
 
-__all__ = ["free_name"]
+def free_layer_name(graph: Graph, around: str, kind: str) -> str:
+    """The first of ``kind``, ``kind_1``, ... that no layer, and no name of a value, has within layer ``around``.
+
+    >>> import graphc as gc
+    >>> g = gc.Graph()
+    >>> w = g.param("dense.weight", (3,))
+    >>> free_layer_name(g, "", "dense"), free_layer_name(g, "block", "dense")
+    ('dense_1', 'dense')
+    """
+    prefix, name, count = f"{around}/" if around else "", kind, 0
+    while graph.has_layer(prefix + name):
+        count += 1
+        name = f"{kind}_{count}"
+    return name
+
+
+__all__ = ["free_layer_name", "free_name"]

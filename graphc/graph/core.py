@@ -75,6 +75,7 @@ class Graph:
         self.streams: set[str] = set()  # names of what is drawn at random
         self._index: dict[Any, int] = {}
         self._named: dict[str, int] = {}
+        self._layers: set[str] = set()
         self._origins: list[dict[Origin, None]] = []
         self._handles: list[Handle] = []
         self._context = Origin()
@@ -147,6 +148,7 @@ class Graph:
             raise error.located(f"{op} {name!r}", self.here().place) from None
         handle = self._append(op, (), (("name", name),), kind)
         self._named[name] = handle.id
+        self.claim_layer(name.rpartition(".")[0])
         return handle
 
     def _full_name(self, name: Any) -> Any:
@@ -270,9 +272,22 @@ class Graph:
         with self._within(replace(self._context, layer="/".join(filter(None, (self._context.layer, layer))))):
             yield
 
+<<<<<<< HEAD
     def outside(self) -> AbstractContextManager[None]:
         """Declare what belongs to the graph as a whole, not to a layer."""
         return self._within(replace(self._context, layer=""))
+=======
+    def claim_layer(self, path: str) -> None:
+        """Note that there is a layer called ``path``, and so those around it; written with ``/`` or ``.``."""
+        path = path.replace("/", ".")
+        while path and path not in self._layers:
+            self._layers.add(path)
+            path = path.rpartition(".")[0]
+
+    def has_layer(self, path: str) -> bool:
+        """Whether a layer, or part of the name of a value, is called ``path``."""
+        return path.replace("/", ".") in self._layers
+>>>>>>> main
 
     @contextmanager
     def role(self, role: str) -> Generator[None]:

@@ -29,6 +29,9 @@ from graphc.program.calling import (
     plain,
 )
 from graphc.program.capacity import require
+from graphc.program.debugging import Debugger
+from graphc.program.diagnosis import Diagnosis
+from graphc.program.lowered import Lowered
 from graphc.program.picture import kernel_plan
 from graphc.program.profile import Profile, kernel_times, lent, step_seconds, working_set
 from graphc.program.recycle import Recycled
@@ -56,6 +59,7 @@ class Program:
     cost, plan:      operations and memory over symbolic sizes; ``.at(N=32)`` gives numbers
     report():        what was shared, rewritten and planned
     profile():       time of each kernel beside what this host can do
+    debug():         where values stop being finite
     draw():          a picture of the kernels
     """
 
@@ -72,6 +76,7 @@ class Program:
         self.stages = stages
         self.name = graph.name
         self._module, self._schedule, self._store, self._index_checks = module, schedule, store, tuple(checks)
+        self._cone, self._debugger = cone, None
         self._loaded = jit.load(module.source, f"<graphc {ascii(self.name)[1:-1]}>")
         self._tables = Tables(module, schedule.storages, self._loaded.addresses)
         self.inputs = {h.name: h.type for h in stages.inputs}
@@ -299,6 +304,26 @@ class Program:
         used = working_set(storages, env, ready.bound.plan.peak)
         rows = kernel_times(self._module, storages, env, by_step, host, used)
         return Profile(self.name, sizes, threads.count(), tuple(rows), call, used, host)
+
+    def debug(self, /, **inputs: Any) -> Diagnosis:
+        """Which value stops being finite first in a call with ``inputs``; ``print`` it. Nothing changes.
+
+        A second program, compiled on first use, finds the extrema of every value, also of updates and in each step of
+        loops. Values without effect, such as what ``gc.where`` did not choose, are passed over. Raises as a call does.
+
+        >>> import graphc as gc
+        >>> x = gc.Graph("entropy").input("p", ("N",))
+        >>> found = gc.compile({"h": -gc.sum(x * gc.log(x))}).debug(p=[0.5, 0.5, 0.0])
+        >>> print(found.first.value, "reads", found.first.operands[0])
+        %1 = log(p): f32[N], from -inf to -0.693147 reads p: f32[N], from 0 to 0.5
+        """
+        if self._debugger is None:
+            self._debugger = Debugger(self.name, self._cone, self._beside)
+        return self._debugger(inputs, self._binder(inputs)[1])
+
+    def _beside(self, cone: Cone, made: Lowered) -> Program:
+        """A program with the inputs and on the store of this one."""
+        return Program(self.stages, cone, made.schedule, made.module, self._store, made.checks)
 
     def _stored_arrays(self) -> dict[int, Array]:
         """The arrays of parameters and states by storage."""

@@ -20,6 +20,7 @@ from error_rows import (
     layouts,
     loops,
     networks,
+    nn,
     programs,
     sizes,
     windows,
@@ -27,7 +28,8 @@ from error_rows import (
 
 FAMILIES = (
     sizes, graphs, contractions, layouts, loops, networks, formulas, checks, derivatives, programs, calls, layers,
-    blocks, drawings, commands, windows, draws,
+    nn, blocks, drawings, commands, windows,
+    draws,
 )  # fmt: skip
 ROWS = [row for family in FAMILIES for row in family.ROWS]
 
