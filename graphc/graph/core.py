@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -272,11 +272,6 @@ class Graph:
         with self._within(replace(self._context, layer="/".join(filter(None, (self._context.layer, layer))))):
             yield
 
-<<<<<<< HEAD
-    def outside(self) -> AbstractContextManager[None]:
-        """Declare what belongs to the graph as a whole, not to a layer."""
-        return self._within(replace(self._context, layer=""))
-=======
     def claim_layer(self, path: str) -> None:
         """Note that there is a layer called ``path``, and so those around it; written with ``/`` or ``.``."""
         path = path.replace("/", ".")
@@ -287,7 +282,6 @@ class Graph:
     def has_layer(self, path: str) -> bool:
         """Whether a layer, or part of the name of a value, is called ``path``."""
         return path.replace("/", ".") in self._layers
->>>>>>> main
 
     @contextmanager
     def role(self, role: str) -> Generator[None]:

@@ -7,6 +7,7 @@ call; in the step of a loop the number of the step is mixed into it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -113,7 +114,7 @@ def position(graph: Graph) -> Handle:
 
 def _state(graph: Graph) -> Handle:
     if STEP not in graph.named:
-        with graph.outside():
+        with graph.on_behalf_of([replace(graph.here(), layer="")]):  # it belongs to the graph as a whole
             state = graph.state(STEP, (), "int64")
             with graph.role("update"):
                 graph.set_update(state, state + 1)

@@ -6,8 +6,4 @@ from graphc.nn.dense import Dense
 from graphc.nn.noise import Dropout, GaussianNoise
 from graphc.nn.sequential import Sequential
 
-<<<<<<< HEAD
-__all__ = ["Dense", "Dropout", "GaussianNoise", "Sequential", "activation_named"]
-=======
-__all__ = ["Applied", "Dense", "Layer", "Sequential", "activation_named"]
->>>>>>> main
+__all__ = ["Applied", "Dense", "Dropout", "GaussianNoise", "Layer", "Sequential", "activation_named"]

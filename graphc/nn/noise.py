@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from numbers import Real
 
 from graphc.errors import GraphError
-from graphc.graph import FUNCTIONS, Graph, Handle
+from graphc.graph import FUNCTIONS, Handle
+from graphc.nn.base import Layer
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Dropout:
+class Dropout(Layer):
     """In training, sets elements to 0 with probability ``rate`` and divides the others by 1 - ``rate``.
 
     ``axes`` are those along which elements are dropped each by itself: ``axes=(0, 1)`` drops whole feature maps of
@@ -33,22 +33,19 @@ class Dropout:
     rate: float
     _: KW_ONLY
     axes: Sequence[int] | None = None
-    name: str | None = None
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         if not isinstance(self.rate, Real) or not 0 <= self.rate < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise GraphError(f"rate is {self.rate!r}; give a probability of at least 0 and below 1").located(
-                "Dropout"
-            )
+            raise GraphError(f"rate is {self.rate!r}; give a probability of at least 0 and below 1")
 
     def __call__(self, x: Handle) -> Handle:
         """The layer applied to ``x``, with a mask of its own."""
-        with _scope(x, "Dropout", self.name):
+        with self.at(x):
             return FUNCTIONS["dropout"](x, self.rate, self.axes)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class GaussianNoise:
+class GaussianNoise(Layer):
     """In training, adds numbers of the normal distribution with deviation ``std``; else the identity.
 
     For inputs, hidden values, and weights (``gc.nn.GaussianNoise(0.1)(layer_weight)``). Raises ``GraphError`` for a
@@ -62,35 +59,15 @@ class GaussianNoise:
     """
 
     std: float
-    _: KW_ONLY
-    name: str | None = None
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         if not isinstance(self.std, Real) or not self.std >= 0:  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise GraphError(f"std is {self.std!r}; give a number of at least 0").located("GaussianNoise")
+            raise GraphError(f"std is {self.std!r}; give a number of at least 0")
 
     def __call__(self, x: Handle) -> Handle:
         """``x`` with noise of its own."""
-        with _scope(x, "GaussianNoise", self.name):
+        with self.at(x):
             return FUNCTIONS["phase"](x + FUNCTIONS["normal_like"](x, std=self.std), x)
-
-
-@contextmanager
-def _scope(x: Handle, layer: str, name: str | None) -> Generator[None]:
-    if not isinstance(x, Handle):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise GraphError(f"{x!r} is not a node; apply the layer to a node of a graph").located(layer)
-    with x.graph.scope(name or _free_name(x.graph, layer.lower())):
-        yield
-
-
-def _free_name(graph: Graph, kind: str) -> str:
-    """The first of ``kind``, ``kind_1``, ... in which nothing is drawn yet."""
-    taken = {stream.rpartition(":")[0] for stream in graph.outermost.streams}
-    prefix, name, count = graph.here().layer, kind, 0
-    while "/".join(filter(None, (prefix, name))) in taken:
-        count += 1
-        name = f"{kind}_{count}"
-    return name
 
 
 __all__ = ["Dropout", "GaussianNoise"]
