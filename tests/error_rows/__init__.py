@@ -23,12 +23,13 @@ from error_rows import (
     nn,
     programs,
     sizes,
+    training,
     windows,
 )
 
 FAMILIES = (
     sizes, graphs, contractions, layouts, loops, networks, formulas, checks, derivatives, programs, calls, layers,
-    nn, blocks, drawings, commands, windows,
+    nn, blocks, drawings, commands, windows, training,
     draws,
 )  # fmt: skip
 ROWS = [row for family in FAMILIES for row in family.ROWS]
