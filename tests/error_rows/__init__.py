@@ -21,13 +21,14 @@ from error_rows import (
     networks,
     nn,
     programs,
+    sequences,
     sizes,
     windows,
 )
 
 FAMILIES = (
     sizes, graphs, contractions, layouts, loops, networks, formulas, checks, derivatives, programs, calls, layers,
-    nn, blocks, drawings, commands, windows,
+    nn, sequences, blocks, drawings, commands, windows,
 )  # fmt: skip
 ROWS = [row for family in FAMILIES for row in family.ROWS]
 
