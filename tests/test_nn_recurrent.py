@@ -183,7 +183,7 @@ def test_one_first_state_for_all_rows_may_be_learnt():
 def test_activations_of_a_simple_layer():
     g = gc.Graph()
     x = g.input("x", ("N", T, F), "float64")
-    identity = {"init": np.ones((F, H)), "recurrent_init": np.eye(H)}
+    identity = {"init": np.ones((F, H)), "recurrent_init": "identity"}
     y = [gc.nn.RNN(H, a, **identity)(x) for a in ("relu", "identity", gc.nn.activation_named("identity"))]
     found = gc.interpret(y, x=X)
     sums = np.repeat(X.sum(-1)[..., None], H, -1)

@@ -14,7 +14,7 @@ import numpy as np
 
 from graphc import registry
 from graphc.errors import DTypeError, GraphcError, GraphError, ShapeError
-from graphc.graph.given import as_data, brief, dtype_of_constant, fixed_shape
+from graphc.graph.given import as_data, brief, dtype_of_constant, fixed_shape, initialiser
 from graphc.graph.handle import Handle
 from graphc.graph.node import LEAVES, Constant, Node, Origin, key_of, user_line
 from graphc.types import Checks, DType, Equation, Type, as_shape, shape_text
@@ -87,7 +87,7 @@ class Graph:
         return self._leaf("input", name, shape, dtype)
 
     def param(self, name: str, shape: Any = None, dtype: Any = "float32", *, init: Any = None) -> Handle:
-        """A trainable array that programs keep between calls; ``init`` is an array or an initialiser of ``gc.init``.
+        """A trainable array that programs keep between calls; ``init`` is an array, or an initialiser or its name.
 
         Without ``init``, matrices (floating, of rank 2 and more) are drawn by ``KaimingUniform``; all else is zero.
         """
@@ -156,6 +156,7 @@ class Graph:
     def _stored(self, op: str, name: str, shape: Any, dtype: Any, init: Any) -> Handle:
         full = self._full_name(name)
         try:
+            init = initialiser(init)
             fixed = fixed_shape(shape, init)
             if init is not None and not callable(init):
                 as_data(init)

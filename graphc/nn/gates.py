@@ -7,18 +7,8 @@ from typing import Any, cast
 
 import numpy as np
 
+from graphc.graph.given import initialiser
 from graphc.init import Array, Initialiser
-
-
-@dataclass(frozen=True, slots=True)
-class Orthogonal:
-    """A matrix with orthonormal columns or rows, evenly distributed (Saxe et al. 2014)."""
-
-    def __call__(self, generator: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-        rows, columns = shape
-        q, r = np.linalg.qr(generator.normal(size=(max(shape), min(shape))))
-        q = q * np.sign(np.diag(r))
-        return (q if rows >= columns else q.T).astype(dtype)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +24,8 @@ class PerGate:
 
 
 def per_gate(init: Any, default: Initialiser, gates: int) -> Any:
-    """``init`` for weights of ``gates`` blocks: an initialiser by blocks, an array as it is."""
-    chosen: Any = default if init is None else init
+    """``init`` for weights of ``gates`` blocks: an initialiser, or its name, by blocks; an array as it is."""
+    chosen: Any = default if init is None else initialiser(init)
     return PerGate(cast(Initialiser, chosen), gates) if callable(chosen) else chosen
 
 
@@ -53,4 +43,4 @@ class OneGate:
         return biases.ravel()
 
 
-__all__ = ["OneGate", "Orthogonal", "PerGate", "per_gate"]
+__all__ = ["OneGate", "PerGate", "per_gate"]

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 
 from graphc.errors import DTypeError, GraphError, ShapeError
 from graphc.graph import Handle, call, cast_to, lift
-from graphc.init import XavierUniform
+from graphc.init import Orthogonal, XavierUniform
 from graphc.nn.base import Applied, Layer
-from graphc.nn.gates import Orthogonal, per_gate
+from graphc.nn.gates import per_gate
 from graphc.nn.sequences import taking_part
 from graphc.nn.settings import at_least
 from graphc.ops.rules import is_list
@@ -52,7 +52,7 @@ class Recurrent(Layer):
     ``layers`` stand on each other. Layer k owns ``weight_ih`` (features, gates * hidden), ``weight_hh`` (hidden, gates
     * hidden), ``bias_ih`` and ``bias_hh`` (gates * hidden,), with ``_l1``, ``_l2`` ... behind the name for k > 0, and
     ``_reverse`` for the other way. They hold the gates in PyTorch's order, transposed. ``init`` is an initialiser,
-    drawn for each gate by itself, or an array for all; so is ``recurrent_init``, orthogonal by default.
+    or its name, drawn for each gate by itself, or an array for all; so is ``recurrent_init``, orthogonal by default.
 
     ``state`` is what ``run`` gives: (layers * directions, N, hidden), zero by default. ``lengths`` (N,) or ``mask``,
     bool like the first two axes of ``x``, say which steps take part. Through the others the state is held and outputs

@@ -23,12 +23,13 @@ from error_rows import (
     programs,
     sequences,
     sizes,
+    training,
     windows,
 )
 
 FAMILIES = (
     sizes, graphs, contractions, layouts, loops, networks, formulas, checks, derivatives, programs, calls, layers,
-    nn, sequences, blocks, drawings, commands, windows,
+    nn, sequences, blocks, drawings, commands, windows, training,
 )  # fmt: skip
 ROWS = [row for family in FAMILIES for row in family.ROWS]
 
