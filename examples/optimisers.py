@@ -28,7 +28,10 @@ def parabola(steps=10):
     step = gc.compile(thetas, updates=updates)
     runs = [step() for _ in range(steps + 1)]
     return {
-        name: {"theta": [float(run[name]) for run in runs], "formula": [(1 - eta) ** k for k in range(steps + 1)]}
+        name: {
+            "theta": [float(run[name]) for run in runs],
+            "formula": [(1 - eta) ** k for k in range(steps + 1)],
+        }
         for name, eta in RATES.items()
     }
 

@@ -26,10 +26,11 @@ def batches(rng, count, size):
 
 def descend(step, x, t, epochs, size, rng):
     """The mean loss of each epoch."""
-    losses = []
-    for _ in range(epochs):
-        losses.append(np.mean([step(x=x[rows], t=t[rows])["loss"] for rows in batches(rng, len(x), size)]))
-    return [float(loss) for loss in losses]
+
+    def epoch():
+        return float(np.mean([step(x=x[rows], t=t[rows])["loss"] for rows in batches(rng, len(x), size)]))
+
+    return [epoch() for _ in range(epochs)]
 
 
 def linear(rng):
@@ -86,8 +87,9 @@ def perceptron(eta=0.1):
     w, b = g.param("w", (2,)), g.param("b", ())
     f = gc.where(gc.sum(w * x) + b > 0, 1.0, -1.0)
     correction = eta * (y - f)
-    program = gc.compile({"wrong": y != f}, updates={w: w + correction * x, b: b + correction}, name="perceptron")
-    return program
+    return gc.compile(
+        {"wrong": y != f}, updates={w: w + correction * x, b: b + correction}, name="perceptron"
+    )
 
 
 def passes_until_right(xs, ys, limit):
@@ -181,11 +183,13 @@ def main(output_dir: str | Path = Path(__file__).parent / "output") -> dict:
     print(f"Boolean functions of two variables as perceptrons of two layers: {functions} of 16")
     gc.draw(perceptron()).save(output / "perceptron.svg")
     drawn(regressions, perceptrons, separable, network).savefig(output / "regressions.svg")
+    shown = ("losses", "accuracy", "error")
     return {
-        **{name: {k: v for k, v in found.items() if k not in ("points", "line")} for name, found in regressions.items()},
-        "perceptron": {name: passes for name, (passes, _) in perceptrons.items()}, "boolean": functions,
+        **{name: {k: found[k] for k in shown if k in found} for name, found in regressions.items()},
+        "perceptron": {name: passes for name, (passes, _) in perceptrons.items()},
+        "boolean": functions,
         "xor": corners,
-    }  # fmt: skip
+    }
 
 
 if __name__ == "__main__":
