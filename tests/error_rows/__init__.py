@@ -13,6 +13,7 @@ from error_rows import (
     contractions,
     derivatives,
     drawings,
+    draws,
     fitting,
     formulas,
     graphs,
@@ -22,6 +23,7 @@ from error_rows import (
     networks,
     nn,
     programs,
+    sequences,
     sizes,
     training,
     windows,
@@ -29,7 +31,9 @@ from error_rows import (
 
 FAMILIES = (
     sizes, graphs, contractions, layouts, loops, networks, formulas, checks, derivatives, programs, calls, layers,
-    nn, blocks, drawings, commands, windows, training, fitting,
+    nn, sequences, blocks, drawings, commands, windows, training,
+    draws,
+    fitting,
 )  # fmt: skip
 ROWS = [row for family in FAMILIES for row in family.ROWS]
 
