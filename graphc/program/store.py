@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
@@ -24,6 +26,7 @@ class Store:
         self.lock = threading.RLock()
         self.arrays: dict[str, Array] = {}
         self.kinds: dict[str, str] = {}
+        _stores.add(self)
 
     def take(self, graph: Graph, handle: Handle) -> Array:
         """The array of ``handle``, drawn on first use; raises ``InputError`` when the store holds another shape."""
@@ -38,6 +41,26 @@ class Store:
         memory[...] = value
         self.arrays[name], self.kinds[name] = memory, kind
         return memory
+
+
+_stores: WeakSet[Store] = WeakSet()
+_held: list[Store] = []
+
+
+def _before_fork() -> None:
+    """Let no call be under way: a child would find half an update, and a lock that nobody releases."""
+    _held.extend(_stores)
+    for store in _held:
+        store.lock.acquire()
+
+
+def _after_fork() -> None:
+    while _held:
+        _held.pop().lock.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
 
 
 def check(name: str, kind: Type, value: Array) -> None:
