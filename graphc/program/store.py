@@ -14,7 +14,8 @@ from graphc.codegen.binding import aligned
 from graphc.errors import InputError, MissingError
 from graphc.graph import Graph, Handle
 from graphc.init import initial_value
-from graphc.types import Type, shape_text
+from graphc.program.capacity import require
+from graphc.types import Type, product, shape_text
 
 Array = np.ndarray[Any, Any]
 
@@ -32,6 +33,11 @@ class Store:
         """The array of ``handle``, drawn on first use; raises ``InputError`` when the store holds another shape."""
         known = self.arrays.get(handle.name)
         if known is None:
+            require(
+                product(map(int, handle.shape)) * handle.dtype.itemsize,
+                f"values of {handle.label}",
+                "declare smaller sizes",
+            )
             known = self.adopt(handle.name, handle.node.op, initial_value(graph, handle))
         check(handle.name, handle.type, known)
         return known
