@@ -71,6 +71,7 @@ class Graph:
         self.reused = 0  # how often an operation was asked for that stood already
         self.initial: dict[int, Any] = {}
         self.state_updates: dict[int, int] = {}
+        self.stand_ins: dict[int, tuple[int, ...]] = {}
         self._index: dict[Any, int] = {}
         self._named: dict[str, int] = {}
         self._layers: set[str] = set()
@@ -123,18 +124,22 @@ class Graph:
             raise GraphError(f"constant {brief(array)} is not finite; pass such values as an input")
         return self.constant(Constant.of(array, own))
 
-    def set_update(self, state: Handle, value: Handle) -> None:
-        """Attach ``value`` as the next value of ``state``; raises ``ShapeError`` when the types differ."""
+    def set_update(self, state: Handle, value: Handle, *instead: Handle) -> None:
+        """Attach ``value`` as the next value of ``state``; raises ``ShapeError`` when the types differ.
+
+        A program that lacks inputs of ``value`` takes the first of ``instead`` that needs no others.
+        """
         try:
-            self._own((state, value))
+            self._own((state, value, *instead))
         except GraphError as error:
             raise error.located("set_update", self.here().place) from None
         if self.nodes[state.id].op != "state":
             raise GraphError(
                 f"it is a {self.nodes[state.id].op}, not a state; update it with updates= of gc.compile"
             ).located(state.label, state.place)
-        check_update(state, value)
-        self.state_updates[state.id] = value.id
+        for each in (value, *instead):
+            check_update(state, each)
+        self.state_updates[state.id], self.stand_ins[state.id] = value.id, tuple(each.id for each in instead)
 
     def _leaf(self, op: str, name: str, shape: Any, dtype: Any) -> Handle:
         try:
@@ -363,7 +368,8 @@ class Graph:
         """Whether both hold the same nodes in the same order and the same state updates."""
         if not isinstance(other, Graph):
             return NotImplemented
-        return self.nodes == other.nodes and self.state_updates == other.state_updates
+        updates = self.state_updates == other.state_updates and self.stand_ins == other.stand_ins
+        return updates and self.nodes == other.nodes
 
     __hash__ = None  # pyright: ignore[reportAssignmentType]
 
