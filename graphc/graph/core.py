@@ -13,11 +13,12 @@ import networkx
 import numpy as np
 
 from graphc import registry
-from graphc.errors import DTypeError, GraphcError, GraphError, ShapeError
-from graphc.graph.given import as_data, brief, dtype_of_constant, fixed_shape
+from graphc.errors import GraphcError, GraphError
+from graphc.graph import draws
+from graphc.graph.given import as_data, brief, check_update, dtype_of_constant, fixed_shape, initialiser
 from graphc.graph.handle import Handle
 from graphc.graph.node import LEAVES, Constant, Node, Origin, key_of, user_line
-from graphc.types import Checks, DType, Equation, Type, as_shape, shape_text
+from graphc.types import Checks, DType, Equation, Type, as_shape
 
 
 class _Sealed(dict[Any, Any]):
@@ -72,6 +73,7 @@ class Graph:
         self.initial: dict[int, Any] = {}
         self.state_updates: dict[int, int] = {}
         self.stand_ins: dict[int, tuple[int, ...]] = {}
+        self.streams: set[str] = set()  # names of what is drawn at random
         self._index: dict[Any, int] = {}
         self._named: dict[str, int] = {}
         self._layers: set[str] = set()
@@ -88,7 +90,7 @@ class Graph:
         return self._leaf("input", name, shape, dtype)
 
     def param(self, name: str, shape: Any = None, dtype: Any = "float32", *, init: Any = None) -> Handle:
-        """A trainable array that programs keep between calls; ``init`` is an array or an initialiser of ``gc.init``.
+        """A trainable array that programs keep between calls; ``init`` is an array, or an initialiser or its name.
 
         Without ``init``, matrices (floating, of rank 2 and more) are drawn by ``KaimingUniform``; all else is zero.
         """
@@ -141,6 +143,8 @@ class Graph:
             check_update(state, each)
         self.state_updates[state.id], self.stand_ins[state.id] = value.id, tuple(each.id for each in instead)
 
+    uniform, normal, bernoulli = draws.uniform, draws.normal, draws.bernoulli
+
     def _leaf(self, op: str, name: str, shape: Any, dtype: Any) -> Handle:
         try:
             kind = Type(DType.of(dtype), as_shape(shape))
@@ -161,6 +165,7 @@ class Graph:
     def _stored(self, op: str, name: str, shape: Any, dtype: Any, init: Any) -> Handle:
         full = self._full_name(name)
         try:
+            init = initialiser(init)
             fixed = fixed_shape(shape, init)
             if init is not None and not callable(init):
                 as_data(init)
@@ -230,7 +235,10 @@ class Graph:
         self.nodes.append(node)
         self._origins.append({})
         self._handles.append(Handle(self, at))
-        self._dag.add_node(at, op=node.op, type=str(node.type), **dict(node.params))
+        params = dict(node.params)
+        if "stream" in params:
+            self.outermost.streams.add(params["stream"])
+        self._dag.add_node(at, op=node.op, type=str(node.type), **params)
         for position, operand in enumerate(node.operands):
             self._dag.add_edge(operand, at, key=position, operand=position)
         return at
@@ -382,17 +390,4 @@ class Graph:
         return f"<Graph {self.name!r}: {len(self.nodes)} nodes>"
 
 
-def check_update(target: Handle, value: Handle) -> None:
-    """Raise ``ShapeError`` or ``DTypeError`` when ``value`` cannot replace ``target`` in place."""
-    if value.shape != target.shape:
-        raise ShapeError(
-            f"update has shape {shape_text(value.shape)} and the value it replaces "
-            f"{shape_text(target.shape)}; make them equal"
-        ).located(target.label, target.place)
-    if value.dtype is not target.dtype:
-        raise DTypeError(
-            f"update is {value.dtype} and the value it replaces {target.dtype}; cast it with gc.cast"
-        ).located(target.label, target.place)
-
-
-__all__ = ["LEAVES", "Graph", "Required", "check_update"]
+__all__ = ["LEAVES", "Graph", "Required"]

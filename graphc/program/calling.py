@@ -70,7 +70,8 @@ class IndexCheck:
             return
         flat = indices.view(np.uint32 if indices.itemsize == 4 else np.uint64)
         if int(np.maximum.reduce(flat, axis=None)) >= size:
-            check_indices(f"input {self.name!r}", indices, size, self.place)
+            reader = f" of {self.where}" if self.where.endswith(")") else ""  # a layer, and its op
+            check_indices(f"input {self.name!r}{reader}", indices, size, self.place)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from error_rows import (
     contractions,
     derivatives,
     drawings,
+    draws,
     formulas,
     graphs,
     layers,
@@ -21,13 +22,16 @@ from error_rows import (
     networks,
     nn,
     programs,
+    sequences,
     sizes,
+    training,
     windows,
 )
 
 FAMILIES = (
     sizes, graphs, contractions, layouts, loops, networks, formulas, checks, derivatives, programs, calls, layers,
-    nn, blocks, drawings, commands, windows,
+    nn, sequences, blocks, drawings, commands, windows, training,
+    draws,
 )  # fmt: skip
 ROWS = [row for family in FAMILIES for row in family.ROWS]
 
