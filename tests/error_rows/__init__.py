@@ -13,6 +13,7 @@ from error_rows import (
     contractions,
     derivatives,
     drawings,
+    draws,
     formulas,
     graphs,
     layers,
@@ -21,6 +22,7 @@ from error_rows import (
     networks,
     nn,
     programs,
+    sequences,
     sizes,
     training,
     windows,
@@ -28,7 +30,8 @@ from error_rows import (
 
 FAMILIES = (
     sizes, graphs, contractions, layouts, loops, networks, formulas, checks, derivatives, programs, calls, layers,
-    nn, blocks, drawings, commands, windows, training,
+    nn, sequences, blocks, drawings, commands, windows, training,
+    draws,
 )  # fmt: skip
 ROWS = [row for family in FAMILIES for row in family.ROWS]
 
