@@ -7,6 +7,7 @@ from graphc.nn.cells import GRU, LSTM, RNN
 from graphc.nn.dense import Dense
 from graphc.nn.positions import sinusoidal_positions
 from graphc.nn.sequential import Sequential
+from graphc.nn.transformer import TransformerBlock
 
 __all__ = [
     "GRU",
@@ -17,6 +18,7 @@ __all__ = [
     "Layer",
     "MultiHeadAttention",
     "Sequential",
+    "TransformerBlock",
     "activation_named",
     "sinusoidal_positions",
 ]
