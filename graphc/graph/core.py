@@ -14,6 +14,7 @@ import numpy as np
 
 from graphc import registry
 from graphc.errors import DTypeError, GraphcError, GraphError, ShapeError
+from graphc.graph import draws
 from graphc.graph.given import as_data, brief, dtype_of_constant, fixed_shape, initialiser
 from graphc.graph.handle import Handle
 from graphc.graph.node import LEAVES, Constant, Node, Origin, key_of, user_line
@@ -71,6 +72,7 @@ class Graph:
         self.reused = 0  # how often an operation was asked for that stood already
         self.initial: dict[int, Any] = {}
         self.state_updates: dict[int, int] = {}
+        self.streams: set[str] = set()  # names of what is drawn at random
         self._index: dict[Any, int] = {}
         self._named: dict[str, int] = {}
         self._layers: set[str] = set()
@@ -135,6 +137,8 @@ class Graph:
             ).located(state.label, state.place)
         check_update(state, value)
         self.state_updates[state.id] = value.id
+
+    uniform, normal, bernoulli = draws.uniform, draws.normal, draws.bernoulli
 
     def _leaf(self, op: str, name: str, shape: Any, dtype: Any) -> Handle:
         try:
@@ -226,7 +230,10 @@ class Graph:
         self.nodes.append(node)
         self._origins.append({})
         self._handles.append(Handle(self, at))
-        self._dag.add_node(at, op=node.op, type=str(node.type), **dict(node.params))
+        params = dict(node.params)
+        if "stream" in params:
+            self.outermost.streams.add(params["stream"])
+        self._dag.add_node(at, op=node.op, type=str(node.type), **params)
         for position, operand in enumerate(node.operands):
             self._dag.add_edge(operand, at, key=position, operand=position)
         return at

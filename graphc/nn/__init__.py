@@ -5,6 +5,7 @@ from graphc.nn.attention import MultiHeadAttention
 from graphc.nn.base import Applied, Layer
 from graphc.nn.cells import GRU, LSTM, RNN
 from graphc.nn.dense import Dense
+from graphc.nn.noise import Dropout, GaussianNoise
 from graphc.nn.positions import sinusoidal_positions
 from graphc.nn.sequential import Sequential
 from graphc.nn.transformer import TransformerBlock
@@ -15,6 +16,8 @@ __all__ = [
     "RNN",
     "Applied",
     "Dense",
+    "Dropout",
+    "GaussianNoise",
     "Layer",
     "MultiHeadAttention",
     "Sequential",

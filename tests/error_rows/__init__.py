@@ -13,6 +13,7 @@ from error_rows import (
     contractions,
     derivatives,
     drawings,
+    draws,
     formulas,
     graphs,
     layers,
@@ -30,6 +31,7 @@ from error_rows import (
 FAMILIES = (
     sizes, graphs, contractions, layouts, loops, networks, formulas, checks, derivatives, programs, calls, layers,
     nn, sequences, blocks, drawings, commands, windows, training,
+    draws,
 )  # fmt: skip
 ROWS = [row for family in FAMILIES for row in family.ROWS]
 
