@@ -14,11 +14,12 @@ from graphc.nn.pooling import AvgPool1d, AvgPool2d, Flatten, GlobalAvgPool, MaxP
 from graphc.nn.positions import sinusoidal_positions
 from graphc.nn.residual import Residual
 from graphc.nn.sequential import Sequential
+from graphc.nn.transformer import TransformerBlock
 
 __all__ = [
     "GRU", "LSTM", "RNN",
     "Activation", "Applied", "AvgPool1d", "AvgPool2d", "BatchNorm", "Conv1d", "Conv2d", "ConvTranspose1d",
     "ConvTranspose2d", "Dense", "Dropout", "Embedding", "Flatten", "GaussianNoise", "GlobalAvgPool", "GroupNorm",
     "InstanceNorm", "Layer", "LayerNorm", "MaxPool1d", "MaxPool2d", "Maxout", "MultiHeadAttention", "RMSNorm",
-    "Residual", "Sequential", "activation_named", "sinusoidal_positions",
+    "Residual", "Sequential", "TransformerBlock", "activation_named", "sinusoidal_positions",
 ]  # fmt: skip
