@@ -70,6 +70,8 @@ _PANEL = 32768
 _ROWS = 256
 #: Bytes of a packed block of A.
 _BLOCK = 131072
+#: Bytes over which the rows of a factor may be spread to be read where they lie.
+_NEAR = 16384
 
 
 def gemm(element: ir.Type, processor: Host) -> Callable[..., None]:
@@ -93,6 +95,7 @@ def gemm(element: ir.Type, processor: Host) -> Callable[..., None]:
     group = 8  # room for a tall tile's column of A
     copy_tiles = word("pack_tiles", 5, pack_tiles(element, rows=tall, room=group))
     room, block = buffer(_PANEL), buffer(_BLOCK)
+    near = _NEAR
     pairs = _BLOCK // (2 * group * size)  # of packed tiles in a block, each times its depth
 
     def function(
@@ -126,7 +129,9 @@ def gemm(element: ir.Type, processor: Host) -> Callable[..., None]:
         # Rows a multiple of 1 KiB apart share few lines of the cache; else packing pays only if used often.
         # Columns of one panel whose rows follow one another are packed already.
         narrow = n <= columns and row_stride_b <= columns
-        often = m >= (24 if remainder(row_stride_b * size, 1024) == 0 else 64) and not narrow
+        # What is used but little and lies within less than the cache holds is read where it lies.
+        near_b = m <= wide and k * stretches * row_stride_b * size <= near
+        often = m >= (24 if remainder(row_stride_b * size, 1024) == 0 else 64) and not narrow and not near_b
         copies = col_stride_b != 1 or often
         blocks = maximum_i64(quotient(k + deepest - 1, deepest), 1)
         depth = maximum_i64((quotient(k + blocks - 1, blocks) + lanes - 1) & -lanes, lanes)
@@ -139,7 +144,8 @@ def gemm(element: ir.Type, processor: Host) -> Callable[..., None]:
             depth = maximum_i64(k, 1)
             together = stretches
         copied, tiles = room(), block()
-        packs = row_stride_a == 1 and col_stride_a != 1 and n >= 4 * columns and plain
+        near_a = n <= wide and k * col_stride_a * size <= near
+        packs = row_stride_a == 1 and col_stride_a != 1 and n >= 4 * columns and plain and not near_a
         most = maximum_i64(quotient(pairs, depth) * 2 * tall if packs else _ROWS, 1)
         for first in range(0, stretches, together):
             count = minimum_i64(stretches - first, together)
