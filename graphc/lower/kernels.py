@@ -233,7 +233,7 @@ class _Kept:
         self.writer = {old: new for new, old in overwrites.items() if new in self.at}
 
     def __call__(self, nest: Nest, readers: Sequence[Nest]) -> bool:
-        """Each operand that is overwritten in this kernel: after the last reader's loop, or element by element in it."""
+        """Each operand overwritten in this kernel is so after the last reader's loop, or element by element in it."""
         return all(
             self._before(nest, load, r)
             for load in nest.loop.loads()
