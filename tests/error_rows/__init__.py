@@ -13,20 +13,27 @@ from error_rows import (
     contractions,
     derivatives,
     drawings,
+    draws,
+    fitting,
     formulas,
     graphs,
     layers,
     layouts,
     loops,
     networks,
+    nn,
     programs,
+    sequences,
     sizes,
+    training,
     windows,
 )
 
 FAMILIES = (
     sizes, graphs, contractions, layouts, loops, networks, formulas, checks, derivatives, programs, calls, layers,
-    blocks, drawings, commands, windows,
+    nn, sequences, blocks, drawings, commands, windows, training,
+    draws,
+    fitting,
 )  # fmt: skip
 ROWS = [row for family in FAMILIES for row in family.ROWS]
 
