@@ -287,6 +287,7 @@ class Loop:
     combine: "" (no reduction), "add", "mul", "maximum", "minimum"
     scatter: where given, the output has shape ``shape`` and the element goes to this index instead,
              added to what is there (the output starts at zero)
+    running: an output axis along which each element is added to the one before it; nothing else is combined
     """
 
     axes: Shape
@@ -296,6 +297,7 @@ class Loop:
     combine: str = ""
     scatter: tuple[Expr, ...] | None = None
     scatter_shape: Shape = ()
+    running: int | None = None
 
     @property
     def shape(self) -> Shape:
@@ -313,7 +315,7 @@ class Loop:
     def cost(self) -> Dim:
         """Floating-point operations of the whole nest, symbolic in the sizes."""
         each = sum(FUNCTIONS[e.fn].cost for e in walk(self.expr) if is_work(e))
-        return product(self.axes + self.reduce) * (each + (1 if self.combine else 0))
+        return product(self.axes + self.reduce) * (each + (1 if self.combine or self.running is not None else 0))
 
 
 def is_work(expr: Expr) -> TypeGuard[Call]:

@@ -31,7 +31,10 @@ def _run(loop: Loop, sources: Sequence[np.ndarray], sizes: Env) -> np.ndarray:
     result = np.zeros(shape, loop.dtype.numpy)
     for at in itertools.product(*outer):
         value = _reduced(loop, at, inner, sources, sizes)
-        if loop.scatter is None:
+        if loop.running is not None and at[loop.running]:
+            before = (*at[: loop.running], at[loop.running] - 1, *at[loop.running + 1 :])
+            result[at] = result[before] + value
+        elif loop.scatter is None:
             result[at] = value
         else:
             result[_place(loop.scatter, at, sources, sizes, shape)] += value

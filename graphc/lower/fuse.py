@@ -167,7 +167,7 @@ def as_nest(value: Value, shapes: Sequence[Shape]) -> Nest:
         loop, order
     ):  # the combination of partial results: few of them, so columns are the rows
         order = tuple(range(len(dims(loop))))
-    return Nest(value, order, order[: row_count(loop, order)])
+    return Nest(value, order, order[: row_count(loop, order)][: loop.running])
 
 
 class _Fusion:
@@ -237,7 +237,8 @@ class _Fusion:
 
     def waits(self, nest: Nest) -> bool:
         """Whether ``nest`` is left to its first reader: a cheap map of values in memory need not be stored."""
-        if nest.loop.combine or nest.loop.scatter is not None or nest.number in self.stored:
+        whole = nest.loop.combine or nest.loop.scatter is not None or nest.loop.running is not None
+        if whole or nest.number in self.stored:
             return False
         computed = {self.program.root(s) for s in sources(nest.value)} & set(self.nests)
         return bool(computed) and computed <= self.stored and operations(nest.loop) <= CHEAP

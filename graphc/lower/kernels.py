@@ -189,7 +189,7 @@ def _place(
     stored: frozenset[int],
     rows: int,
 ) -> str:
-    if nest.number in stored or nest.partial or nest.product is not None:
+    if nest.number in stored or nest.partial or nest.product is not None or nest.loop.running is not None:
         return "memory"
     if any(segment_of[r.number] != segment_of[nest.number] for r in readers):
         return "memory"

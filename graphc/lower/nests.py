@@ -233,7 +233,9 @@ def _squeeze(loop: Loop) -> Loop:
         renumbered[number] = Const(0, DType.I64) if dim == 1 else Axis(used)
     mapped = map_expressions(loop, lambda e: at_index(e, renumbered))
     reduce = tuple(d for d in loop.reduce if d != 1)
-    made = replace(mapped, axes=tuple(d for d in loop.axes if d != 1), reduce=reduce)
+    along = renumbered.get(loop.running) if loop.running is not None else None
+    running = along.number if isinstance(along, Axis) else None
+    made = replace(mapped, axes=tuple(d for d in loop.axes if d != 1), reduce=reduce, running=running)
     return _of_one(made) if loop.combine and not reduce else made
 
 
