@@ -15,9 +15,10 @@ from graphc.codegen.frame import Frame, KernelText, sum_of
 from graphc.codegen.products import write_product
 from graphc.codegen.ranges import parts
 from graphc.codegen.scalar import constant, identity_element
+from graphc.codegen.sorts import write_sort
 from graphc.codegen.statements import Statements
 from graphc.lower.fuse import Nest
-from graphc.lower.kernels import Inner, Kernel, Product, Rows, inner_axes
+from graphc.lower.kernels import Inner, Kernel, Product, Rows, Sort, inner_axes
 from graphc.lower.schedule import Schedule
 from graphc.size import symbol
 from graphc.types import Dim, product
@@ -43,6 +44,8 @@ class _KernelWriter:
             self.access.row_scalars = {}  # a register lives as long as the row; other segments read memory
             if isinstance(segment, Product):
                 self.product(segment.nest)
+            elif isinstance(segment, Sort):
+                write_sort(self.frame, segment.nest, self.rows)
             else:
                 self.row_segment(segment)
         return self.frame.text()

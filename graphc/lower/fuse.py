@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from graphc.loops import FUNCTIONS, Axis, Call, Load, Loop, children, walk
+from graphc.loops import FUNCTIONS, ORDERS, Axis, Call, Load, Loop, children, walk
 from graphc.lower.axes import (
     Contraction,
     affine,
@@ -161,6 +161,8 @@ def as_nest(value: Value, shapes: Sequence[Shape]) -> Nest:
     if product is not None:
         return Nest(value, product.order, product.rows, partial=value.kind == "partial", product=product)
     order = iteration_order(loop)
+    if loop.combine in ORDERS:
+        return Nest(value, order, order[: len(loop.axes) - 1])
     if value.kind == "partial":
         return Nest(value, order, order[: leading_reduced(loop, order)], partial=True)
     if leading_reduced(
