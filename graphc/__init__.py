@@ -26,6 +26,7 @@ from those above it:
     draw                        DOT, pictures                                             [Graphviz only here]
     program                     compile() and programs
     nn losses regularisers optim  layers, losses, penalties, optimisers
+    train                       fit, metrics, checkpoints, diagnostics
     bench                       measurements in fresh processes
     cli                         the command line
 """
@@ -44,7 +45,7 @@ from graphc.interpret import interpret
 from graphc.types import DType
 
 if TYPE_CHECKING:
-    from graphc import init, losses, nn, optim, regularisers
+    from graphc import init, losses, nn, optim, regularisers, train
     from graphc.declare import from_networkx
     from graphc.diff.checking import check_gradients
     from graphc.diff.forward import jvp
@@ -63,7 +64,7 @@ _LAZY = {
     "check_gradients": "graphc.diff.checking", "compile": "graphc.program", "Program": "graphc.program",
     "elementwise": "graphc.ops.elementwise",
 }  # fmt: skip
-_MODULES = ("init", "losses", "nn", "optim", "regularisers")
+_MODULES = ("init", "losses", "nn", "optim", "regularisers", "train")
 
 
 def __getattr__(name: str) -> Any:
@@ -87,5 +88,5 @@ __all__ = [
     "DType", "Graph", "GraphcError", "Handle", "Program", "check", "check_gradients", "compile", "draw",
     "elementwise", "errors", "from_networkx", "grad",
     "hessian", "hvp", "init", "interpret", "jacobian", "jvp", "losses", "nn", "ops", "optim", "parse",
-    "regularisers", "vjp",
+    "regularisers", "train", "vjp",
 ]  # fmt: skip

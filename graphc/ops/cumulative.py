@@ -39,7 +39,8 @@ def _reference(operands: Sequence[Any], params: Params, kind: Type) -> Any:
 
 def _loops(types: Sequence[Type], kind: Type, params: Params) -> tuple[Loop, ...]:
     """The sums, in the order in which they are added, then read backwards, or one element later."""
-    axis, size, here = int(params["axis"]), kind.shape[params["axis"]], identity(kind.rank)
+    axis, here = int(params["axis"]), identity(kind.rank)
+    size = kind.shape[axis]
 
     def along(index: Expr) -> tuple[Expr, ...]:
         return (*here[:axis], index, *here[axis + 1 :])

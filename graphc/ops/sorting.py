@@ -35,7 +35,8 @@ def _reference(operands: Sequence[Any], params: Params, kind: Type) -> Any:
 
 def _loops(types: Sequence[Type], kind: Type, params: Params) -> tuple[Loop, ...]:
     """Rows of positions with room for the work behind them, and the positions alone."""
-    axis, size, here = int(params["axis"]), kind.shape[params["axis"]], identity(kind.rank)
+    axis, here = int(params["axis"]), identity(kind.rank)
+    size = kind.shape[axis]
     if size == 1:
         return (Loop(axes=kind.shape, expr=Const(0, DType.I64), dtype=DType.I64),)
     others = (*kind.shape[:axis], *kind.shape[axis + 1 :])

@@ -18,7 +18,6 @@ from graphc.errors import CapacityError, InputError
 from graphc.graph import Cone, Constant
 from graphc.lower.schedule import Schedule
 from graphc.program.calling import (
-    SMALL,
     BoundCall,
     Guards,
     IndexCheck,
@@ -26,6 +25,7 @@ from graphc.program.calling import (
     Ready,
     Taken,
     address_of,
+    output_buffers,
     plain,
 )
 from graphc.program.capacity import require
@@ -34,7 +34,6 @@ from graphc.program.diagnosis import Diagnosis
 from graphc.program.lowered import Lowered
 from graphc.program.picture import kernel_plan
 from graphc.program.profile import Profile, kernel_times, lent, step_seconds, working_set
-from graphc.program.recycle import Recycled
 from graphc.program.report import Report
 from graphc.program.stages import Cost, Plan, Stages
 from graphc.program.store import Parameters, Store
@@ -151,6 +150,16 @@ class Program:
                 raise AssertionError("compiled code refused indices that Python admits")
             return ready.finish(made)
 
+    def check(self, /, **inputs: Any) -> dict[str, Array]:
+        """``inputs`` as a call takes them: names, dtypes, shapes and indices are checked as it checks them, and nothing
+        runs. Raises what it would raise."""
+        arrays, sizes = self._binder(inputs)
+        self._size_checks(sizes)
+        for check in self._index_checks:
+            if check.name:
+                check(arrays[check.name], dim_evaluate(check.size, sizes))
+        return arrays
+
     def bind(self, /, **inputs: Array) -> BoundCall:
         """A call without arguments on these very arrays, to be filled anew before each call: all checks but those of
         values are done here, once. It returns the same arrays each time, which the next call writes anew.
@@ -230,7 +239,7 @@ class Program:
         for slot, address in self._fixed.items():
             bound.slots[slot] = address
         taken = tuple(self._taken(name, kind, sizes) for name, kind in self.inputs.items())
-        outputs, checks = self._output_buffers(bound, sizes), self._checks(sizes)
+        outputs, checks = output_buffers(self._outputs, bound, sizes), self._checks(sizes)
         guards = Guards(bound, taken, checks)
         return Ready(bound, bound.address, bound.count, taken, outputs, checks, guards)
 
@@ -256,21 +265,6 @@ class Program:
         names = list(self.inputs)
         named = [c for c in self._index_checks if c.name]
         return tuple((names.index(c.name), c, dim_evaluate(c.size, sizes)) for c in named)
-
-    def _output_buffers(
-        self, bound: Bound, sizes: Mapping[str, int]
-    ) -> tuple[tuple[Output, Recycled | Array], ...]:
-        """Where each output comes from: a buffer if it is small, else arrays of its own."""
-        found: list[tuple[Output, Recycled | Array]] = []
-        for output in self._outputs:
-            shape, dtype = tuple(dim_evaluate(d, sizes) for d in output.type.shape), output.type.dtype.numpy
-            if int(np.prod(shape)) * dtype.itemsize > SMALL:
-                found.append((output, Recycled(shape, dtype)))
-                continue
-            buffer = np.zeros(shape, dtype)
-            bound.slots[output.slot] = address_of(buffer)
-            found.append((output, buffer))
-        return tuple(found)
 
     def profile(self, /, **inputs: Any) -> Profile:
         """Time of each kernel beside its roofline, measured on ``inputs``; ``print`` it.

@@ -14,6 +14,7 @@ from error_rows import (
     derivatives,
     drawings,
     draws,
+    fitting,
     formulas,
     graphs,
     layers,
@@ -33,6 +34,7 @@ FAMILIES = (
     sizes, graphs, contractions, layouts, loops, networks, formulas, checks, derivatives, programs, calls, layers,
     nn, sequences, blocks, drawings, commands, windows, training,
     draws, ordering,
+    fitting,
 )  # fmt: skip
 ROWS = [row for family in FAMILIES for row in family.ROWS]
 
