@@ -2,10 +2,10 @@
 
 In the order of flow: ``symbolic`` (SymPy bodies), ``elementwise``, ``bodies`` and ``functions`` (what
 has one body), ``casting``, ``rules`` (what the others share); ``reduce``, ``extremum``, ``product``, ``softmax``,
-``contract``, ``layout``, ``slicing``, ``index``, ``counting``, ``random``, ``cumulative``,
-``sorting`` (the families); ``repeat``, ``scan_rules``, ``scan`` (loops over bodies of them); ``weave``, ``sliding``, ``spreading``, ``correlate``,
-``window``, ``pooling`` (windows); ``statistics``, ``einsum``, ``shaping``, ``gathering``, ``getitem``, ``scanning``,
-``windows``, ``noise``, ``activations``, ``normalise``, ``attention`` (functions for users over them).
+``contract``, ``layout``, ``slicing``, ``index``, ``counting``, ``random``, ``cumulative``, ``sorting`` (the
+families); ``repeat``, ``scan_rules``, ``scan`` (loops over bodies of them); ``weave``, ``sliding``, ``spreading``,
+``correlate``, ``window``, ``pooling`` (windows); ``statistics``, ``einsum``, ``shaping``, ``gathering``, ``getitem``,
+``scanning``, ``windows``, ``noise``, ``activations``, ``normalise``, ``attention`` (functions for users over them).
 """
 
 from graphc.ops import functions, casting  # noqa: I001 - the order of flow

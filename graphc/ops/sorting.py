@@ -118,8 +118,8 @@ def sort(x: Any, axis: int | None = -1, descending: bool = False) -> Handle:
     x = node("sort", x)
     if axis is None:
         x, axis = call("ravel", x), 0
-    order, along = argsort(x, axis, descending), normalise_axis(axis, x.ndim)
-    return x.graph.add("take_along", (x, order), axis=along)
+    along = normalise_axis(axis, x.ndim)
+    return x.graph.add("take_along", (x, argsort(x, along, descending)), axis=along)
 
 
 @function
