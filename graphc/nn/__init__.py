@@ -8,6 +8,7 @@ from graphc.nn.dense import Dense
 from graphc.nn.noise import Dropout, GaussianNoise
 from graphc.nn.positions import sinusoidal_positions
 from graphc.nn.sequential import Sequential
+from graphc.nn.transformer import TransformerBlock
 
 __all__ = [
     "GRU",
@@ -20,6 +21,7 @@ __all__ = [
     "Layer",
     "MultiHeadAttention",
     "Sequential",
+    "TransformerBlock",
     "activation_named",
     "sinusoidal_positions",
 ]
