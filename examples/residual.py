@@ -80,7 +80,7 @@ def trained(net, x, t, steps=STEPS, rate=1e-3):
 def deepened(x, t):
     """A trained network of 6 layers, and the one of 20 that has its weights and blocks that begin as the identity."""
     shortcut = SHORTCUTS["branch from zero"]
-    shallow = trained(network(6, shortcut), x, t)
+    shallow = trained(network(6, shortcut), x, t, steps=600)
     g, logits, loss = declared(network(20, shortcut))
     deep = gc.compile({"loss": loss, "right": gc.mean(gc.argmax(logits, axis=1) == g["t"])})
     deep.params.update(shallow["params"])  # by name; the further blocks stay as drawn, their scales at 0
