@@ -7,6 +7,7 @@ from graphc.nn.cells import GRU, LSTM, RNN
 from graphc.nn.dense import Dense
 from graphc.nn.noise import Dropout, GaussianNoise
 from graphc.nn.positions import sinusoidal_positions
+from graphc.nn.recurrent import Recurrent
 from graphc.nn.sequential import Sequential
 from graphc.nn.transformer import TransformerBlock
 
@@ -20,6 +21,7 @@ __all__ = [
     "GaussianNoise",
     "Layer",
     "MultiHeadAttention",
+    "Recurrent",
     "Sequential",
     "TransformerBlock",
     "activation_named",
