@@ -1,8 +1,8 @@
 """A small transformer learns to sort: two blocks read digits in any order and write them in ascending order.
 
 All places of the answer are written at once, so each has to find out by itself which digit belongs there: in the first
-block, those in front come to look at small digits and those behind at large ones, as the picture of the attention's
-weights shows. Sequences have 4 to 10 digits; steps behind the end take no part.
+block, those in front tend to look at small digits and those behind at large ones: the picture of the attention's
+weights shows it. Sequences have 4 to 10 digits; steps behind the end take no part.
 """
 
 from pathlib import Path
