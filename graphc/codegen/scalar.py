@@ -49,7 +49,8 @@ _OF_INDEX = {"floordiv": "quotient", "mod": "remainder"}
 
 class Writer:
     """Writes expressions. ``load`` writes a load, ``axis`` an iteration index, ``extent`` a size, ``number`` an integer
-    of more than 48 bits, ``counter`` the number of an element that is drawn; ``named`` holds the locals that stand for expressions already computed."""
+    of more than 48 bits, ``counter`` the number of an element that is drawn; ``named`` holds the locals that stand for
+    expressions already computed."""
 
     def __init__(
         self,
