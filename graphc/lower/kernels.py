@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from graphc.loops import Load
+from graphc.loops import ORDERS, Load
 from graphc.lower.axes import dims, is_identity
 from graphc.lower.fuse import CHEAP, Group, Nest, operations
 from graphc.types import Shape
@@ -47,7 +47,18 @@ class Product:
         return [self.nest]
 
 
-Segment = Rows | Product
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """Rows put in order, one by one."""
+
+    nest: Nest
+
+    @property
+    def nests(self) -> list[Nest]:
+        return [self.nest]
+
+
+Segment = Rows | Product | Sort
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +95,13 @@ def arrange(group: Group, stored: frozenset[int], overwrites: Mapping[int, int])
 def _segments(group: Group, overwrites: Mapping[int, int]) -> Iterator[Segment]:
     pending: list[Nest] = []
     for nest in group.nests:
-        if nest.product is None:
+        if nest.product is None and nest.loop.combine not in ORDERS:
             pending.append(nest)
             continue
         if pending:
             yield Rows(_inner_loops(pending, len(group.rows), overwrites))
         pending = []
-        yield Product(nest)
+        yield Product(nest) if nest.product is not None else Sort(nest)
     if pending:
         yield Rows(_inner_loops(pending, len(group.rows), overwrites))
 
@@ -191,6 +202,8 @@ def _place(
 ) -> str:
     if nest.number in stored or nest.partial or nest.product is not None:
         return "memory"
+    if nest.loop.running is not None or nest.loop.combine in ORDERS:
+        return "memory"
     if any(segment_of[r.number] != segment_of[nest.number] for r in readers):
         return "memory"
     if is_row_scalar(nest, rows):
@@ -228,6 +241,7 @@ __all__ = [
     "Product",
     "Rows",
     "Segment",
+    "Sort",
     "arrange",
     "in_step",
     "inner_axes",
