@@ -30,7 +30,7 @@ def declare():
     g = gc.Graph("sorting", seed=0)
     x, t = g.input("x", ("N", LONGEST), "int32"), g.input("t", ("N", LONGEST), "int32")
     lengths = g.input("lengths", ("N",), "int64")
-    h = gc.nn.Dense(FEATURES, name="embed")(gc.one_hot(x, DIGITS))
+    h = gc.nn.Embedding(DIGITS, FEATURES, name="digit")(x)
     embedded = h + gc.nn.sinusoidal_positions(h)
     first, second = (gc.nn.TransformerBlock(HEADS, 4 * FEATURES, name=f"block{k}") for k in (1, 2))
     h = first(embedded, lengths=lengths)
