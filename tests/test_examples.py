@@ -3,11 +3,20 @@
 import runpy
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 NAMES = sorted(path.stem for path in EXAMPLES.glob("*.py"))
-COMPARED = ("quickstart", "regressions", "optimisers")  # with figures that are known
+COMPARED = (
+    "quickstart",
+    "regressions",
+    "optimisers",
+    "recurrent",
+    "transformer",
+    "convolution",
+    "residual",
+)  # with figures that are known
 
 
 def main_of(name):
@@ -58,7 +67,50 @@ def test_optimisers(tmp_path):
     assert abs(wrong[-1]) > 1e6
     assert stored == pytest.approx(right)
     assert max(figures["losses"]["noisy moons"].values()) < 0.36
+    *batches, full = figures[
+        "gradients"
+    ].values()  # a mini-batch estimates the gradient on all, and larger ones better
+    for found in batches:
+        assert found["mean"] == pytest.approx(full["mean"], rel=1e-4)
+    assert batches[0]["spread"] > 2 * batches[1]["spread"] > 4 * batches[2]["spread"] > full["spread"] == 0
     assert (tmp_path / "optimisers.svg").stat().st_size > 0
+
+
+def test_recurrent(tmp_path):
+    figures = main_of("recurrent")(tmp_path)
+    right = {kind: run["right"] for kind, run in figures.items()}
+    assert min(right["LSTM"], right["GRU"]) > 0.98
+    assert right["RNN"] < min(right["LSTM"], right["GRU"])
+    assert (tmp_path / "recurrent.svg").stat().st_size > 0
+
+
+def test_transformer(tmp_path):
+    figures = main_of("transformer")(tmp_path)
+    assert figures["sorted"] > 0.98
+    assert figures["unseen"] > 1500
+    assert figures["answer"].tolist() == sorted(figures["of"])
+    assert (tmp_path / "transformer.svg").stat().st_size > 0
+
+
+def test_convolution(tmp_path):
+    figures = main_of("convolution")(tmp_path)
+    assert figures["accuracy"] >= 0.985
+    assert figures["last"] < 0.02 * figures["first"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["convolution.svg", "convolution_filters.svg"]
+
+
+def test_residual(tmp_path):
+    figures = main_of("residual")(tmp_path)
+    runs = figures["runs"]
+    for depth in (50, 110):  # the plain network stays at log(2), where it began
+        assert runs["plain"][depth]["losses"][-1] == pytest.approx(np.log(2), abs=1e-3)
+        assert runs["plain"][depth]["reached"] < 1e-8
+        for name in ("identity", "branch from zero"):
+            assert runs[name][depth]["losses"][-1] < 0.2
+            assert runs[name][depth]["reached"] > 1e-2
+    assert min(runs[name][20]["accuracy"] for name in runs) > 0.8
+    assert figures["deepened"]["deep"] == figures["deepened"]["shallow"] > 0.85
+    assert (tmp_path / "residual.svg").stat().st_size > 0
 
 
 def test_every_example_is_listed():

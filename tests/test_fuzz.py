@@ -135,7 +135,7 @@ def test_sizes_that_no_int64_holds(shape: tuple[object, ...]) -> None:
 
 
 def test_a_parameter_that_no_machine_holds() -> None:
-    with pytest.raises(CapacityError, match="values of param 'w' take .* declare smaller"):
+    with pytest.raises(CapacityError, match=r"values of param 'w' take .* declare smaller"):
         gc.compile({"y": Graph().param("w", (2**40, 2**20)) * 2})
 
 

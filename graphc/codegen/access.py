@@ -8,7 +8,7 @@ from graphc.codegen.frame import Frame, sum_of
 from graphc.codegen.ranges import Range, within
 from graphc.codegen.scalar import Writer
 from graphc.loops import Axis, Expr, Load, at_index
-from graphc.lower.axes import affine, strides
+from graphc.lower.axes import affine, linear, strides
 from graphc.lower.fuse import Nest
 from graphc.lower.kernels import Kernel
 from graphc.types import Dim, Shape, product
@@ -28,13 +28,14 @@ class Access:
         self.nests = {n.number: n for n in kernel.nests}
         self.row_scalars: dict[int, str] = {}  # registers that hold one element a row
         self.elements: dict[int, str] = {}  # registers of the innermost iteration
+        self.sums: dict[int, str] = {}  # registers of running sums along the innermost loop
         self.nest: Nest | None = None  # whose expression is being written
         self.loops: tuple[tuple[int, ...], ...] = ()  # collapsed groups of inner positions
         self.known: dict[
             int, tuple[int, Range]
         ] = {}  # by depth of an open loop, the axis and the part it walks
         self.flat = False  # whether ``i`` walks rows and inner axes alike
-        self.writer = Writer(self._load, self._axis, lambda e: frame.size(e.dim), frame.number)
+        self.writer = Writer(self._load, self._axis, lambda e: frame.size(e.dim), frame.number, self._counter)
 
     # ---------------------------------------------------------------------------------------------- reads
 
@@ -79,6 +80,16 @@ class Access:
         steps = zip(load.index, strides(shape), strict=True)
         return sum_of([self.frame.times(self.writer.index(i), step) for i, step in steps])
 
+    def _counter(self, expr: Expr) -> str:
+        """The number of an element that is drawn; axes that it steps through as through one may be one loop."""
+        found = linear(expr)
+        if found is None:
+            return self.writer(expr)
+        factors, start = found
+        assert self.nest is not None
+        stride = [factors.get(position, 0) for position in range(len(self.nest.order))]
+        return sum_of([self._linear(stride), self.frame.size(start)])
+
     def _axis(self, position: int) -> str:
         """The value of a canonical axis."""
         if position < self.rows:
@@ -100,6 +111,14 @@ class Access:
         stride = [steps.get(axis, 0) if axis < len(shape) else 0 for axis in nest.order]
         head = [self.frame.times("tile", product(shape[skip:]))] if nest.partial or skip else []
         return sum_of([*head, self._linear(stride)])
+
+    def before(self, nest: Nest) -> tuple[str, str]:
+        """The index along the axis of running sums, and the element before the current one along it."""
+        axis = nest.loop.running
+        assert axis is not None
+        step = self.frame.times("1", strides(nest.loop.axes)[axis])
+        place = f"{self._store_offset(nest)} - {step.removeprefix('1 * ')}"
+        return self._axis(nest.order.index(axis)), f"{self.frame.buffer(nest.number)}[{place}]"
 
     def scattered(self, nest: Nest) -> str:
         """The element of memory to which a scattering nest adds."""

@@ -40,7 +40,7 @@ class Statements:
         if expr in named or isinstance(expr, (Axis, Const, Extent)):
             return
         if isinstance(expr, Call):
-            for part in expr.args if expr.fn != "guard" else ():
+            for part in _named_ahead(expr):
                 self._name_parts(part, repeated, named)
             if expr in repeated:
                 self._name(expr, "v", named)
@@ -65,6 +65,8 @@ class Statements:
     def _element(self, nest: Nest, text: str) -> None:
         name = self.frame.fresh("v")
         self.frame.put(f"{name} = {text}")
+        if nest.loop.running is not None:
+            name = self._running(nest, name)
         self.access.elements[nest.number] = name
         self.keep(nest, name)
 
@@ -75,12 +77,26 @@ class Statements:
         if self.place[nest.number] in ("memory", "scratch"):
             self.frame.put(f"{self.access.target(nest)} = {name}")
 
+    def _running(self, nest: Nest, text: str) -> str:
+        """``text`` added to the element before, in order: sums along an axis are what they are one by one."""
+        total, dtype = self.access.sums.get(nest.number), nest.loop.dtype
+        name = total or self.frame.fresh("v")
+        index, before = ("", total) if total else self.access.before(nest)
+        added = f"{before} + {text}" if dtype.is_float else f"{dtype.short}({before} + {text})"
+        self.frame.put(f"{name} = {added if total else f'({added} if {index} > 0 else {text})'}")
+        return name
+
     def _scatter(self, nest: Nest, text: str) -> None:
         place = self.access.scattered(nest)
         # Several elements may go to one place, in an order that LLVM must not choose: a plain sum.
         plain = f"{place} + {text}"
         total = plain if nest.loop.dtype.is_float else accumulate("add", place, text, nest.loop.dtype)
         self.frame.put(f"{place} = {total}")
+
+
+def _named_ahead(expr: Call) -> tuple[Expr, ...]:
+    """The operands of which parts may have locals: not what a guard protects, nor the number of what is drawn."""
+    return {"guard": (), "threefry": expr.args[:1]}.get(expr.fn, expr.args)
 
 
 def _repeated(exprs: Iterable[Expr]) -> frozenset[Expr]:

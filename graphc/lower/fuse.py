@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from graphc.loops import FUNCTIONS, Axis, Call, Load, Loop, children, walk
+from graphc.loops import FUNCTIONS, ORDERS, Axis, Call, Expr, Load, Loop, children, walk
 from graphc.lower.axes import (
     Contraction,
     affine,
@@ -161,13 +161,15 @@ def as_nest(value: Value, shapes: Sequence[Shape]) -> Nest:
     if product is not None:
         return Nest(value, product.order, product.rows, partial=value.kind == "partial", product=product)
     order = iteration_order(loop)
+    if loop.combine in ORDERS:
+        return Nest(value, order, order[: len(loop.axes) - 1])
     if value.kind == "partial":
         return Nest(value, order, order[: leading_reduced(loop, order)], partial=True)
     if leading_reduced(
         loop, order
     ):  # the combination of partial results: few of them, so columns are the rows
         order = tuple(range(len(dims(loop))))
-    return Nest(value, order, order[: row_count(loop, order)])
+    return Nest(value, order, order[: row_count(loop, order)][: loop.running])
 
 
 class _Fusion:
@@ -237,7 +239,8 @@ class _Fusion:
 
     def waits(self, nest: Nest) -> bool:
         """Whether ``nest`` is left to its first reader: a cheap map of values in memory need not be stored."""
-        if nest.loop.combine or nest.loop.scatter is not None or nest.number in self.stored:
+        whole = nest.loop.combine or nest.loop.scatter is not None or nest.loop.running is not None
+        if whole or nest.number in self.stored:
             return False
         computed = {self.program.root(s) for s in sources(nest.value)} & set(self.nests)
         return bool(computed) and computed <= self.stored and operations(nest.loop) <= CHEAP
@@ -320,14 +323,23 @@ class _Fusion:
 
 
 def uses_rows(loop: Loop, axes: Sequence[int]) -> bool:
-    """Whether the value of one of ``axes`` is used outside indices that step with it."""
+    """Whether the value of one of ``axes`` is used outside indices, and counters of draws, that step with it."""
     stack = list(loop.expressions)
     while stack:
         expr = stack.pop()
         if isinstance(expr, Axis) and expr.number in axes:
             return True
+        if isinstance(expr, Call) and expr.fn == "threefry" and _counts(expr.args[1], axes, dims(loop)):
+            stack.append(expr.args[0])
+            continue
         stack.extend(c for c in children(expr) if not isinstance(expr, Load) or linear(c) is None)
     return False
+
+
+def _counts(counter: Expr, axes: Sequence[int], sizes: Shape) -> bool:
+    """Whether ``counter`` steps through ``axes`` as through one axis."""
+    found = linear(counter)
+    return found is not None and collapses([found[0].get(a, 0) for a in range(len(sizes))], axes, sizes)
 
 
 def _common(a: Shape, b: Shape) -> int:
