@@ -15,7 +15,8 @@ from graphc.errors import InputError, MissingError
 from graphc.graph import Graph, Handle
 from graphc.init import initial_value
 from graphc.program.capacity import require
-from graphc.types import Type, product, shape_text
+from graphc.size import dim_evaluate
+from graphc.types import Type, shape_text
 
 Array = np.ndarray[Any, Any]
 

@@ -14,7 +14,7 @@ once. Whether it comes from the compiler or from disk, it is loaded the same way
 
 from __future__ import annotations
 
-import concurrent.futures.thread  # noqa: F401 - see the end
+import concurrent.futures.thread  # noqa: F401  # pyright: ignore[reportUnusedImport] - see the end
 import ctypes
 import os
 import threading
