@@ -1,6 +1,6 @@
 """The ops, one module a family; importing this package registers them all.
 
-In the order of flow: ``symbolic`` (SymPy bodies), ``elementwise``, ``bodies`` and ``functions`` (what
+In the order of flow: ``symbolic`` (SymPy bodies), ``elementwise``, ``bodies`` and ``functions``, ``special`` (what
 has one body), ``casting``, ``rules`` (what the others share); ``reduce``, ``extremum``, ``product``, ``softmax``,
 ``contract``, ``layout``, ``slicing``, ``index``, ``counting`` (the families); ``repeat``, ``scan_rules``, ``scan``
 (loops over bodies of them); ``weave``, ``sliding``, ``spreading``, ``correlate``, ``window``, ``pooling`` (windows);
@@ -8,7 +8,7 @@ has one body), ``casting``, ``rules`` (what the others share); ``reduce``, ``ext
 ``normalise``, ``attention`` (functions for users over them).
 """
 
-from graphc.ops import functions, casting  # noqa: I001 - the order of flow
+from graphc.ops import functions, special, casting  # noqa: I001 - the order of flow
 from graphc.ops import reduce, extremum, product, softmax, contract, layout, slicing, index, counting
 from graphc.ops import scan, weave, sliding, spreading, correlate, window, pooling
 from graphc.ops import statistics, einsum, shaping, gathering, getitem, scanning, windows
@@ -38,6 +38,7 @@ __all__ = [
     "slicing",
     "sliding",
     "softmax",
+    "special",
     "spreading",
     "statistics",
     "weave",

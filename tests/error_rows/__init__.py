@@ -19,6 +19,7 @@ from error_rows import (
     layouts,
     loops,
     networks,
+    numerics,
     programs,
     sizes,
     windows,
@@ -26,7 +27,7 @@ from error_rows import (
 
 FAMILIES = (
     sizes, graphs, contractions, layouts, loops, networks, formulas, checks, derivatives, programs, calls, layers,
-    blocks, drawings, commands, windows,
+    blocks, drawings, commands, windows, numerics,
 )  # fmt: skip
 ROWS = [row for family in FAMILIES for row in family.ROWS]
 
