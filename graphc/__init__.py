@@ -6,6 +6,7 @@ from those above it:
 
     errors size types           the vocabulary: error tree, symbolic sizes, dtypes and tensor types
     disk                        what is remembered between processes
+    threefry                    the counter-based generator of random bits, in NumPy
     loops                       the loop language in which ops say how they compute
     registry                    the op contract and the table of ops
     graph                       graphs over networkx, handles, text form, cones
@@ -25,7 +26,8 @@ from those above it:
     machine                     what this host can do, measured and remembered
     draw                        DOT, pictures                                             [Graphviz only here]
     program                     compile() and programs
-    nn losses optim             layers, losses, optimisers
+    nn losses regularisers optim  layers, losses, penalties, optimisers
+    train                       fit, metrics, checkpoints, diagnostics
     bench                       measurements in fresh processes
     cli                         the command line
 """
@@ -44,7 +46,7 @@ from graphc.interpret import interpret
 from graphc.types import DType
 
 if TYPE_CHECKING:
-    from graphc import init, losses, nn, optim
+    from graphc import init, losses, nn, optim, regularisers, train
     from graphc.analyse import accuracy, analyse
     from graphc.declare import from_networkx
     from graphc.diff.checking import check_gradients
@@ -65,7 +67,7 @@ _LAZY = {
     "check_gradients": "graphc.diff.checking", "compile": "graphc.program", "Program": "graphc.program",
     "elementwise": "graphc.ops.elementwise",
 }  # fmt: skip
-_MODULES = ("init", "losses", "nn", "optim")
+_MODULES = ("init", "losses", "nn", "optim", "regularisers", "train")
 
 
 def __getattr__(name: str) -> Any:
@@ -89,5 +91,6 @@ __all__ = [
     "DType", "Graph", "GraphcError", "Handle", "Program", "accuracy", "analyse", "check",
     "check_gradients", "compile", "draw",
     "elementwise", "errors", "from_networkx", "grad",
-    "hessian", "hvp", "init", "interpret", "jacobian", "jvp", "losses", "nn", "ops", "optim", "parse", "vjp",
+    "hessian", "hvp", "init", "interpret", "jacobian", "jvp", "losses", "nn", "ops", "optim", "parse",
+    "regularisers", "train", "vjp",
 ]  # fmt: skip

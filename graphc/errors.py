@@ -66,6 +66,10 @@ class MissingError(InputError, KeyError):
     """A name that a program's parameters or states do not have."""
 
 
+class CheckpointError(GraphcError, ValueError):
+    """A checkpoint that cannot be read, or that belongs to another network or training."""
+
+
 class CapacityError(GraphcError, MemoryError):
     """A call that needs more memory than the machine has."""
 

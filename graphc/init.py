@@ -1,4 +1,8 @@
-"""Initialisers: how parameters and states get their first values, the same for any order of declaration."""
+"""Initialisers: how parameters and states get their first values, the same for any order of declaration.
+
+An initialiser is a function of ``(generator, shape, dtype)``; ``init=`` takes one, its name ("xavier_normal") or an
+array. The same graph seed gives the same bytes.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from graphc.errors import GraphError, ShapeError
+from graphc.graph.given import INITIALISERS
 
 if TYPE_CHECKING:
     from graphc.graph import Graph, Handle
@@ -18,6 +23,7 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 Initialiser = Callable[[np.random.Generator, tuple[int, ...], "np.dtype[Any]"], Array]
 Fan = Literal["in", "out", "mean"]
+_FANS = ("in", "out", "mean")
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
@@ -89,11 +95,86 @@ class Normal:
 
 
 @dataclass(frozen=True, slots=True)
+class TruncatedNormal:
+    """``Normal`` of which what lies more than ``bound`` standard deviations from the mean is drawn again.
+
+    >>> generator = np.random.default_rng(0)
+    >>> bool(abs(TruncatedNormal(std=1.0)(generator, (1000,), np.dtype("float32"))).max() <= 2)
+    True
+    """
+
+    mean: float = 0.0
+    std: float = 0.05
+    bound: float = 2.0
+
+    def __post_init__(self) -> None:
+        if not self.bound > 0:
+            raise GraphError(f"bound={self.bound!r}; give a positive number").located("TruncatedNormal")
+
+    def __call__(self, generator: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+        drawn = generator.standard_normal(shape)
+        while np.any(far := np.abs(drawn) > self.bound):
+            drawn[far] = generator.standard_normal(int(far.sum()))
+        return (self.mean + self.std * drawn).astype(dtype)
+
+
+@dataclass(frozen=True, slots=True)
+class Orthogonal:
+    """A random orthogonal matrix times ``gain``: lengths stay as they are, however many such layers follow each other.
+
+    Of the weight seen as a matrix, first axis by all others, rows are orthonormal, or columns if these are fewer. Saxe,
+    McClelland and Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks",
+    2014. Raises ``ShapeError`` for fewer than two axes.
+
+    >>> w = Orthogonal()(np.random.default_rng(0), (3, 2), np.dtype("float64"))
+    >>> bool(np.allclose(w.T @ w, np.eye(2)))
+    True
+    """
+
+    gain: float = 1.0
+
+    def __call__(self, generator: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+        if len(shape) < 2:
+            raise ShapeError(f"shape {shape} has no columns; use a matrix or a kernel").located("Orthogonal")
+        rows, columns = shape[0], math.prod(shape[1:])
+        drawn = generator.standard_normal((max(rows, columns), min(rows, columns)))
+        q, r = np.linalg.qr(drawn)
+        q = q * np.where(np.diagonal(r) < 0, -1.0, 1.0)  # which makes q uniform (Mezzadri 2007)
+        return (self.gain * (q if rows >= columns else q.T)).reshape(shape).astype(dtype)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """1 from each unit to the one of the same number, else 0: the layer gives ``gain`` times its input.
+
+    A matrix has a diagonal, a kernel ``(out, in, ...)`` one at the middle of its windows. Raises ``ShapeError`` for
+    fewer than two axes.
+
+    >>> Identity()(np.random.default_rng(0), (2, 3), np.dtype("float32")).tolist()
+    [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
+    """
+
+    gain: float = 1.0
+
+    def __call__(self, generator: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+        if len(shape) < 2:
+            raise ShapeError(f"shape {shape} has no diagonal; use a matrix or a kernel").located("Identity")
+        value, middle = np.zeros(shape, dtype), tuple(size // 2 for size in shape[2:])
+        each = np.arange(min(shape[:2]))
+        value[(each, each, *middle)] = self.gain
+        return value
+
+
+@dataclass(frozen=True, slots=True)
 class _Scaled:
     """A draw of variance ``gain**2 * v / n``, where n is the chosen fan and v the family's variance."""
 
     gain: float = 1.0
     fan: Fan = "in"
+
+    def __post_init__(self) -> None:
+        if self.fan not in _FANS:
+            raise GraphError(f"fan={self.fan!r}; use 'in', 'out' or 'mean'").located(type(self).__name__)
 
     def _uniform(self, generator: np.random.Generator, shape: tuple[int, ...], variance: float) -> Array:
         # U[-a, a] has variance a^2 / 3.
@@ -147,6 +228,14 @@ class KaimingNormal(_Scaled):
         return self._normal(generator, shape, 2.0).astype(dtype)
 
 
+# What has a meaning without a number goes by a name, too: ``init="kaiming_normal"``.
+INITIALISERS.update(
+    zeros=Zeros(), ones=Ones(), uniform=Uniform(), normal=Normal(), truncated_normal=TruncatedNormal(),
+    orthogonal=Orthogonal(), identity=Identity(), xavier_uniform=XavierUniform(), xavier_normal=XavierNormal(),
+    kaiming_uniform=KaimingUniform(), kaiming_normal=KaimingNormal(),
+)  # fmt: skip
+
+
 def generator_for(seed: int, name: str) -> np.random.Generator:
     """The stream of random numbers that belongs to ``name`` under ``seed``, whatever else is drawn."""
     key = [seed % 2**64, zlib.crc32(name.encode("utf-8", "surrogatepass"))]
@@ -193,6 +282,6 @@ def _default(handle: Handle) -> Initialiser:
 
 
 __all__ = [
-    "Constant", "Initialiser", "KaimingNormal", "KaimingUniform", "Normal", "Ones", "Uniform", "XavierNormal",
-    "XavierUniform", "Zeros", "fans", "generator_for", "initial_value",
+    "Constant", "Identity", "Initialiser", "KaimingNormal", "KaimingUniform", "Normal", "Ones", "Orthogonal",
+    "TruncatedNormal", "Uniform", "XavierNormal", "XavierUniform", "Zeros", "fans", "generator_for", "initial_value",
 ]  # fmt: skip

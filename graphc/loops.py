@@ -12,10 +12,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
+from graphc.threefry import shift_right, threefry
 from graphc.types import Dim, DType, Shape, product
 
 # ---------------------------------------------------------------------------------------- scalar expressions
@@ -89,7 +90,8 @@ class Function:
     """One scalar function: its NumPy meaning, its cost in floating-point operations and how it is written.
 
     infix: operator between its operands
-    room:  where kernels find a word of it for each float type: "words" of the kernel language, or "mathematics"
+    room:  where kernels find a word of it for each float type: "words" of the kernel language, or "mathematics";
+           "bits" are words of the kernel language for int64
     """
 
     name: str
@@ -156,7 +158,8 @@ def _table() -> dict[str, Function]:
         f("sinh", np.sinh, 20), f("cosh", np.cosh, 18), f("asinh", np.arcsinh, 32), f("acosh", np.arccosh, 28),
         f("atanh", np.arctanh, 26), f("pow", np.power, 50),
     ]  # fmt: skip
-    rooms = {"words": words, "mathematics": mathematics}
+    bits = [f("threefry", threefry, 70), f("shift_right", shift_right)]
+    rooms = {"words": words, "mathematics": mathematics, "bits": bits}
     placed = [replace(function, room=room) for room, functions in rooms.items() for function in functions]
     return {function.name: function for function in infix + special + placed}
 
@@ -309,8 +312,13 @@ class Loop:
 
     def cost(self) -> Dim:
         """Floating-point operations of the whole nest, symbolic in the sizes."""
-        each = sum(FUNCTIONS[e.fn].cost for e in walk(self.expr) if isinstance(e, Call) and e.dtype.is_float)
+        each = sum(FUNCTIONS[e.fn].cost for e in walk(self.expr) if is_work(e))
         return product(self.axes + self.reduce) * (each + (1 if self.combine else 0))
+
+
+def is_work(expr: Expr) -> TypeGuard[Call]:
+    """Whether ``expr`` computes a value: arithmetic of floats, or random bits, but not of indices."""
+    return isinstance(expr, Call) and (expr.dtype.is_float or FUNCTIONS[expr.fn].room == "bits")
 
 
 def identity(rank: int) -> tuple[Expr, ...]:

@@ -7,6 +7,7 @@ import pytest
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 NAMES = sorted(path.stem for path in EXAMPLES.glob("*.py"))
+COMPARED = ("quickstart", "regressions", "optimisers")  # with figures that are known
 
 
 def main_of(name):
@@ -23,10 +24,41 @@ def test_quickstart(tmp_path, capsys):
     compile((tmp_path / "quickstart_kernels.py").read_text(encoding="utf-8"), "kernels", "exec")
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "quickstart"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in COMPARED])
 def test_example_runs(name, tmp_path):
     assert main_of(name)(tmp_path)
     assert list(tmp_path.glob("*.svg"))
+
+
+def test_regressions(tmp_path):
+    figures = main_of("regressions")(tmp_path)
+    assert figures["linear"]["losses"][-1] < 0.02 * figures["linear"]["losses"][0]
+    assert figures["logistic"]["accuracy"] > 0.95
+    assert figures["softmax"]["accuracy"] > 0.9
+    passes = figures["perceptron"]
+    assert all(passes[name] for name in ("separable", "and", "or"))
+    assert passes["xor"] is None
+    assert (figures["boolean"], figures["xor"]) == (16, [-1.0, 1.0, 1.0, -1.0])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["perceptron.svg", "regressions.svg"]
+
+
+def test_optimisers(tmp_path):
+    figures = main_of("optimisers")(tmp_path)
+    for run in figures["theta"].values():
+        assert run["theta"] == pytest.approx(run["formula"], rel=1e-12)
+    assert {name: run["theta"][-1] for name, run in figures["theta"].items()} == {
+        "converging": 0.5**10, "oscillating": 0.5**10, "diverging": 1.5**10,
+    }  # fmt: skip
+    # At theta = 3 with xi = 1: J1 = 2, J2 = 8, J = 5, and the slope of J is the mean of the others.
+    assert figures["slopes"] == {"J1": (2.0, 2.0), "J2": (8.0, 4.0), "J": (5.0, 3.0)}
+    both, one = (figures["batches"][name][-20:] for name in ("both", "one at a time"))
+    assert max(map(abs, both)) < max(map(abs, one)) < 0.2
+    right, wrong, stored = figures["nesterov"].values()
+    assert abs(right[-1]) < 0.1
+    assert abs(wrong[-1]) > 1e6
+    assert stored == pytest.approx(right)
+    assert max(figures["losses"]["noisy moons"].values()) < 0.36
+    assert (tmp_path / "optimisers.svg").stat().st_size > 0
 
 
 def test_every_example_is_listed():

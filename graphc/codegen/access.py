@@ -34,7 +34,7 @@ class Access:
             int, tuple[int, Range]
         ] = {}  # by depth of an open loop, the axis and the part it walks
         self.flat = False  # whether ``i`` walks rows and inner axes alike
-        self.writer = Writer(self._load, self._axis, lambda e: frame.size(e.dim))
+        self.writer = Writer(self._load, self._axis, lambda e: frame.size(e.dim), frame.number)
 
     # ---------------------------------------------------------------------------------------------- reads
 

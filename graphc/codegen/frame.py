@@ -30,7 +30,8 @@ class Buffer:
         return 1 if self.start == 0 else 2
 
 
-Argument = Buffer | Size  # what an argument block says: where memory begins, or how large something is
+# What an argument block says: where memory begins, how large something is, or a number too long to stand in the text.
+Argument = Buffer | Size | int
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,10 @@ class Frame:
     def size(self, dim: Dim) -> str:
         """``dim`` as an expression: a literal or an argument."""
         return str(dim) if isinstance(dim, int) else self._argument(dim, "n")
+
+    def number(self, value: int) -> str:
+        """``value`` as an argument: kernels that differ in it alone, as in the keys of random draws, are one."""
+        return self._argument(value, "k")
 
     def _argument(self, what: Argument, prefix: str) -> str:
         if what not in self.arguments:

@@ -48,15 +48,20 @@ _OF_INDEX = {"floordiv": "quotient", "mod": "remainder"}
 
 
 class Writer:
-    """Writes expressions. ``load`` writes a load, ``axis`` an iteration index, ``extent`` a size; ``named`` holds the
-    locals that stand for expressions already computed."""
+    """Writes expressions. ``load`` writes a load, ``axis`` an iteration index, ``extent`` a size, ``number`` an integer
+    of more than 48 bits; ``named`` holds the locals that stand for expressions already computed."""
 
     def __init__(
-        self, load: Callable[[Load], str], axis: Callable[[int], str], extent: Callable[[Extent], str]
+        self,
+        load: Callable[[Load], str],
+        axis: Callable[[int], str],
+        extent: Callable[[Extent], str],
+        number: Callable[[int], str],
     ) -> None:
         self.load = load
         self.axis = axis
         self.extent = extent
+        self.number = number
         self.named: Mapping[Expr, str] = {}
 
     def __call__(self, expr: Expr) -> str:
@@ -68,6 +73,8 @@ class Writer:
                 return self.load(expr)
             case Axis(number):
                 return self.axis(number)
+            case Const(int() as value, DType.I64) if value.bit_length() > 48:
+                return self.number(value)
             case Const(value, dtype):
                 return constant(value, dtype)
             case Extent():

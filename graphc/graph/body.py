@@ -181,11 +181,15 @@ def check_body(body: Body) -> None:
 
 
 class Around:
-    """The graph around a loop whose step is being declared in ``step``: its values enter the step as fixed inputs."""
+    """The graph around a loop whose step is being declared in ``step``: its values enter the step as fixed inputs.
 
-    def __init__(self, graph: Graph, step: Graph) -> None:
+    ``time`` gives the number of the step as a node in it.
+    """
+
+    def __init__(self, graph: Graph, step: Graph, time: Callable[[], Handle]) -> None:
         self.graph = graph
         self.step = step
+        self.time = time
         self.brought: dict[
             int, Handle
         ] = {}  # by the number of the node outside: what stands for it in the step

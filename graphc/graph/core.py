@@ -14,7 +14,8 @@ import numpy as np
 
 from graphc import registry
 from graphc.errors import DTypeError, GraphcError, GraphError, ShapeError
-from graphc.graph.given import as_data, brief, dtype_of_constant, fixed_shape
+from graphc.graph import draws
+from graphc.graph.given import as_data, brief, dtype_of_constant, fixed_shape, initialiser
 from graphc.graph.handle import Handle
 from graphc.graph.node import LEAVES, Constant, Node, Origin, key_of, user_line
 from graphc.types import Checks, DType, Equation, Type, as_shape, shape_text
@@ -71,8 +72,10 @@ class Graph:
         self.reused = 0  # how often an operation was asked for that stood already
         self.initial: dict[int, Any] = {}
         self.state_updates: dict[int, int] = {}
+        self.streams: set[str] = set()  # names of what is drawn at random
         self._index: dict[Any, int] = {}
         self._named: dict[str, int] = {}
+        self._layers: set[str] = set()
         self._origins: list[dict[Origin, None]] = []
         self._handles: list[Handle] = []
         self._context = Origin()
@@ -86,7 +89,7 @@ class Graph:
         return self._leaf("input", name, shape, dtype)
 
     def param(self, name: str, shape: Any = None, dtype: Any = "float32", *, init: Any = None) -> Handle:
-        """A trainable array that programs keep between calls; ``init`` is an array or an initialiser of ``gc.init``.
+        """A trainable array that programs keep between calls; ``init`` is an array, or an initialiser or its name.
 
         Without ``init``, matrices (floating, of rank 2 and more) are drawn by ``KaimingUniform``; all else is zero.
         """
@@ -135,6 +138,8 @@ class Graph:
         check_update(state, value)
         self.state_updates[state.id] = value.id
 
+    uniform, normal, bernoulli = draws.uniform, draws.normal, draws.bernoulli
+
     def _leaf(self, op: str, name: str, shape: Any, dtype: Any) -> Handle:
         try:
             kind = Type(DType.of(dtype), as_shape(shape))
@@ -143,6 +148,7 @@ class Graph:
             raise error.located(f"{op} {name!r}", self.here().place) from None
         handle = self._append(op, (), (("name", name),), kind)
         self._named[name] = handle.id
+        self.claim_layer(name.rpartition(".")[0])
         return handle
 
     def _full_name(self, name: Any) -> Any:
@@ -154,6 +160,7 @@ class Graph:
     def _stored(self, op: str, name: str, shape: Any, dtype: Any, init: Any) -> Handle:
         full = self._full_name(name)
         try:
+            init = initialiser(init)
             fixed = fixed_shape(shape, init)
             if init is not None and not callable(init):
                 as_data(init)
@@ -223,7 +230,10 @@ class Graph:
         self.nodes.append(node)
         self._origins.append({})
         self._handles.append(Handle(self, at))
-        self._dag.add_node(at, op=node.op, type=str(node.type), **dict(node.params))
+        params = dict(node.params)
+        if "stream" in params:
+            self.outermost.streams.add(params["stream"])
+        self._dag.add_node(at, op=node.op, type=str(node.type), **params)
         for position, operand in enumerate(node.operands):
             self._dag.add_edge(operand, at, key=position, operand=position)
         return at
@@ -263,6 +273,17 @@ class Graph:
         """Name the layer of the nodes declared inside; scopes nest as ``outer/inner``."""
         with self._within(replace(self._context, layer="/".join(filter(None, (self._context.layer, layer))))):
             yield
+
+    def claim_layer(self, path: str) -> None:
+        """Note that there is a layer called ``path``, and so those around it; written with ``/`` or ``.``."""
+        path = path.replace("/", ".")
+        while path and path not in self._layers:
+            self._layers.add(path)
+            path = path.rpartition(".")[0]
+
+    def has_layer(self, path: str) -> bool:
+        """Whether a layer, or part of the name of a value, is called ``path``."""
+        return path.replace("/", ".") in self._layers
 
     @contextmanager
     def role(self, role: str) -> Generator[None]:

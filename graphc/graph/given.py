@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import Any
 
 import numpy as np
 
-from graphc.errors import DTypeError, ShapeError
+from graphc.errors import DTypeError, GraphError, ShapeError
 from graphc.types import DType, Shape, as_shape, shape_text
+
+# Initialisers by name, which ``graphc.init`` enters.
+INITIALISERS: dict[str, Any] = {}
+
+
+def initialiser(init: Any) -> Any:
+    """``init``, looked up where it is a name; raises ``GraphError`` for an unknown one."""
+    if not isinstance(init, str) or init in INITIALISERS:
+        return INITIALISERS[init] if isinstance(init, str) else init
+    near = difflib.get_close_matches(init[:100], INITIALISERS, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(INITIALISERS)}"
+    raise GraphError(f"there is no initialiser {init!r}; {hint}")
 
 
 def as_data(value: Any) -> Any:
@@ -47,4 +60,4 @@ def brief(array: Any) -> str:
     return str(array) if array.size <= 6 else f"of shape {array.shape}"
 
 
-__all__ = ["as_data", "brief", "dtype_of_constant", "fixed_shape"]
+__all__ = ["INITIALISERS", "as_data", "brief", "dtype_of_constant", "fixed_shape", "initialiser"]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from graphc.graph import Body, Graph, Node
-from graphc.loops import Axis, Call, Const, Expr, Load, Loop, rebuild, walk
+from graphc.loops import Axis, Call, Const, Expr, Load, Loop, is_work, rebuild, walk
 from graphc.lower.regions import Region
 from graphc.types import Dim, DType, Shape, product
 
@@ -184,9 +184,7 @@ def moves_data(loop: Loop | None) -> bool:
     """Whether a nest computes nothing: it only reads, places, compares or numbers elements, one for each."""
     if loop is None or loop.combine or loop.scatter is not None or _reads(loop.expr) > 1:
         return False
-    return not any(
-        isinstance(e, Call) and e.dtype.is_float and e.fn not in ("guard", "cast") for e in walk(loop.expr)
-    )
+    return not any(is_work(e) and e.fn not in ("guard", "cast") for e in walk(loop.expr))
 
 
 def _reads(expr: Expr) -> int:

@@ -10,10 +10,10 @@ from graphc.declare.functions import function_named
 from graphc.errors import GraphError
 from graphc.graph import FUNCTIONS, Handle
 
-Activation = Callable[[Handle], Handle]
+Activate = Callable[[Handle], Handle]
 
 
-def activation_named(name: str) -> Activation:
+def activation_named(name: str) -> Activate:
     """The activation called ``name``; raises ``GraphError`` with the nearest known name.
 
     Those with parameters have their defaults: ``gelu`` is the exact one (``gelu_tanh`` the other), ``maxout`` takes
@@ -31,8 +31,19 @@ def activation_named(name: str) -> Activation:
     raise GraphError(f"there is no activation {name!r}; {hint}")
 
 
-def _more() -> dict[str, Activation]:
-    found: dict[str, Activation] = {"identity": _identity, "linear": _identity, "swish": FUNCTIONS["silu"]}
+def activation_of(given: str | Activate | None) -> Activate:
+    """The function that a layer's ``activation`` stands for: a name, a callable on handles, or none."""
+    if given is None:
+        return _identity
+    if isinstance(given, str):
+        return activation_named(given)
+    if callable(given):
+        return given
+    raise GraphError(f"activation={given!r}; give a name or a callable on handles")
+
+
+def _more() -> dict[str, Activate]:
+    found: dict[str, Activate] = {"identity": _identity, "linear": _identity, "swish": FUNCTIONS["silu"]}
     found |= {name: FUNCTIONS[name] for name in ("leaky_relu", "maxout", "step")}
     return found | {name: _along_last(name) for name in ("softmax", "log_softmax")}
 
@@ -41,7 +52,7 @@ def _identity(x: Handle) -> Handle:
     return x
 
 
-def _along_last(name: str) -> Activation:
+def _along_last(name: str) -> Activate:
     return lambda x: FUNCTIONS[name](x, axis=-1)
 
 
@@ -53,4 +64,4 @@ def _known() -> list[str]:
     return sorted({*_more(), *_unary()})
 
 
-__all__ = ["Activation", "activation_named"]
+__all__ = ["Activate", "activation_named", "activation_of"]

@@ -2,16 +2,16 @@
 
 In the order of flow: ``symbolic`` (SymPy bodies), ``elementwise``, ``bodies`` and ``functions``, ``special`` (what
 has one body), ``casting``, ``rules`` (what the others share); ``reduce``, ``extremum``, ``product``, ``softmax``,
-``contract``, ``layout``, ``slicing``, ``index``, ``counting`` (the families); ``repeat``, ``scan_rules``, ``scan``
-(loops over bodies of them); ``weave``, ``sliding``, ``spreading``, ``correlate``, ``window``, ``pooling`` (windows);
-``statistics``, ``einsum``, ``shaping``, ``gathering``, ``getitem``, ``scanning``, ``windows``, ``activations``,
-``normalise``, ``attention`` (functions for users over them).
+``contract``, ``layout``, ``slicing``, ``index``, ``counting``, ``random`` (the families); ``repeat``,
+``scan_rules``, ``scan`` (loops over bodies of them); ``weave``, ``sliding``, ``spreading``, ``correlate``,
+``window``, ``pooling`` (windows); ``statistics``, ``einsum``, ``shaping``, ``gathering``, ``getitem``, ``scanning``,
+``windows``, ``noise``, ``activations``, ``normalise``, ``attention`` (functions for users over them).
 """
 
 from graphc.ops import functions, special, casting  # noqa: I001 - the order of flow
-from graphc.ops import reduce, extremum, product, softmax, contract, layout, slicing, index, counting
+from graphc.ops import reduce, extremum, product, softmax, contract, layout, slicing, index, counting, random
 from graphc.ops import scan, weave, sliding, spreading, correlate, window, pooling
-from graphc.ops import statistics, einsum, shaping, gathering, getitem, scanning, windows
+from graphc.ops import statistics, einsum, shaping, gathering, getitem, scanning, windows, noise
 from graphc.ops import activations, normalise, attention
 
 __all__ = [
@@ -28,9 +28,11 @@ __all__ = [
     "getitem",
     "index",
     "layout",
+    "noise",
     "normalise",
     "pooling",
     "product",
+    "random",
     "reduce",
     "scan",
     "scanning",

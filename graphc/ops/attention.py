@@ -33,14 +33,46 @@ def attention(
     """
     q, k, v = meet("attention", (q, k, v), floating=True)
     _check_shapes(q, k, v)
+    scores, seen = _scored(q, k, mask, scale, causal)
+    mixed = call("matmul", _weights(scores, seen), v)
+    return mixed if mask is None else call("where", _some(seen), mixed, 0.0)
+
+
+@function
+def attention_weights(
+    q: Any, k: Any, mask: Any = None, *, scale: float | None = None, causal: bool = False
+) -> Handle:
+    """``softmax(q k^T * scale + mask)``, (..., T, S): what ``attention`` of the same operands weighs the values with.
+
+    Each row sums to 1; that of a query to which no key is left is 0. A program that has both computes them once.
+
+    >>> import graphc as gc
+    >>> g = gc.Graph()
+    >>> weights = gc.attention_weights(g.input("q", (2, 4)), g.input("k", (3, 4)), causal=True)
+    >>> gc.interpret(weights, q=[[0] * 4] * 2, k=[[0] * 4] * 3)
+    array([[1. , 0. , 0. ],
+           [0.5, 0.5, 0. ]], dtype=float32)
+    """
+    q, k = meet("attention_weights", (q, k), floating=True)
+    _check_shapes(q, k)
+    scores, seen = _scored(q, k, mask, scale, causal)
+    weights = _weights(scores, seen)
+    return weights if mask is None else call("where", _some(seen), weights, 0.0)
+
+
+def _scored(q: Handle, k: Handle, mask: Any, scale: Any, causal: bool) -> tuple[Handle, Handle | None]:
+    """How well each key fits each query, and which keys a query sees, None for all."""
     scores = call("matmul", q, call("swapaxes", k, -1, -2)) * _scale(q, scale)
     seen = _causal(scores) if causal else None
     if mask is None:
-        return call("matmul", _weights(scores, seen), v)
+        return scores, seen
     scores, taking_part = _masked(scores, mask)
-    seen = taking_part if seen is None else seen & taking_part
-    some = call("any", seen, axis=-1, keepdims=True)
-    return call("where", some, call("matmul", _weights(scores, seen), v), 0.0)
+    return scores, taking_part if seen is None else seen & taking_part
+
+
+def _some(seen: Handle | None) -> Handle:
+    """Whether a query sees any key."""
+    return call("any", seen, axis=-1, keepdims=True)
 
 
 def _masked(scores: Handle, mask: Any) -> tuple[Handle, Handle]:
@@ -81,12 +113,14 @@ def _scale(q: Handle, scale: Any) -> Any:
 # ------------------------------------------------------------------------------------------------- checks
 
 
-def _check_shapes(q: Handle, k: Handle, v: Handle) -> None:
-    shapes = f"q {shape_text(q.shape)}, k {shape_text(k.shape)} and v {shape_text(v.shape)}"
-    if min(q.ndim, k.ndim, v.ndim) < 2:
+def _check_shapes(q: Handle, k: Handle, v: Handle | None = None) -> None:
+    *most, last = [f"{n} {shape_text(x.shape)}" for n, x in (("q", q), ("k", k), ("v", v)) if x is not None]
+    shapes = f"{', '.join(most)} and {last}"
+    if min(x.ndim for x in (q, k, v) if x is not None) < 2:
         raise ShapeError(f"{shapes}: an operand lacks axes; give (..., length, features) each")
     _same(q.shape[-1], k.shape[-1], f"{shapes}: queries and keys have", "features")
-    _same(k.shape[-2], v.shape[-2], f"{shapes}: there are", "keys and values")
+    if v is not None:
+        _same(k.shape[-2], v.shape[-2], f"{shapes}: there are", "keys and values")
 
 
 def _same(left: Dim, right: Dim, what: str, of: str) -> None:
@@ -94,4 +128,4 @@ def _same(left: Dim, right: Dim, what: str, of: str) -> None:
         raise ShapeError(f"{what} {left} and {right} {of}; make them equal")
 
 
-__all__ = ["attention"]
+__all__ = ["attention", "attention_weights"]

@@ -16,7 +16,7 @@ from typing import Any
 from graphc import registry
 from graphc.graph import Body, Graph, Handle
 from graphc.graph.body import CARRY, EACH, FIXED
-from graphc.loops import FUNCTIONS, Call, Loop, walk
+from graphc.loops import FUNCTIONS, Loop, is_work, walk
 from graphc.registry import Application
 from graphc.types import Dim
 
@@ -45,7 +45,7 @@ def is_heavy(node: Handle) -> bool:
     loops = _loops(node)
     if loops is None:
         return True
-    calls = (e for loop in loops for e in walk(loop.expr) if isinstance(e, Call) and e.dtype.is_float)
+    calls = (e for loop in loops for e in walk(loop.expr) if is_work(e))
     return (
         any(loop.combine or loop.scatter for loop in loops)
         or sum(FUNCTIONS[e.fn].cost for e in calls) > CHEAP

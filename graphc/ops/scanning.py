@@ -99,10 +99,11 @@ class _Declared:
     def __init__(self, graph: Graph, first: Sequence[Handle], slices: Sequence[Handle], length: Dim) -> None:
         self.graph = graph
         self.first = first
-        self.slices = slices
+        self.slices = list(slices)
+        self.given = len(slices)
         self.length = length
         self.step = Graph("a step of a loop")
-        self.around = Around(graph, self.step)
+        self.around = Around(graph, self.step, self.time)
         self.carries = [self.step.input(f"{CARRY}{k}", h.shape, h.dtype) for k, h in enumerate(first)]
         self.each = [self.step.input(f"{EACH}{k}", h.shape[1:], h.dtype) for k, h in enumerate(slices)]
 
@@ -135,6 +136,13 @@ class _Declared:
             return lift(self.step, value, None if like is None else like.dtype)
         finally:
             self.step.around = None
+
+    def time(self) -> Handle:
+        """The number of the step, scanned like an x; declared when it is first asked for."""
+        if len(self.each) == self.given:
+            self.slices.append(self.graph.add("arange", size=self.length, dtype="int64"))
+            self.each.append(self.step.input(f"{EACH}{self.given}", (), "int64"))
+        return self.each[-1]
 
     def following(self, init: Any, after: Any) -> list[Handle]:
         paths, returned = [p for p, _ in leaves(init, "carry")], list(leaves(after, "carry"))

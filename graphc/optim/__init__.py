@@ -1,8 +1,26 @@
 """Optimisers: from gradients to updates, as nodes of the graph. Hyperparameters are states, so that a program
 reads them at each call and a new value never recompiles anything. ``base`` is what all share, ``rules`` the
-formulas."""
+formulas, ``schedules`` hyperparameters that follow the step, ``formulas`` rules written in SymPy, ``gradients`` what
+happens to gradients before, ``groups`` optimisers made of optimisers."""
 
 from graphc.optim.base import At, Gradients, Optimiser, Updates
-from graphc.optim.rules import SGD, Adam, Momentum
+from graphc.optim.formulas import from_sympy
+from graphc.optim.gradients import clip_by_global_norm, clip_by_value, global_norm
+from graphc.optim.groups import Groups, Masked, averaged, prune
+from graphc.optim.rules import SGD, AdaGrad, Adam, AdamW, Momentum, Nesterov, RMSProp
+from graphc.optim.schedules import (
+    Schedule,
+    constant,
+    cosine,
+    exponential,
+    linear,
+    piecewise,
+    step_decay,
+    warmup,
+)
 
-__all__ = ["SGD", "Adam", "At", "Gradients", "Momentum", "Optimiser", "Updates"]
+__all__ = [
+    "SGD", "AdaGrad", "Adam", "AdamW", "At", "Gradients", "Groups", "Masked", "Momentum", "Nesterov", "Optimiser",
+    "RMSProp", "Schedule", "Updates", "averaged", "clip_by_global_norm", "clip_by_value", "constant", "cosine",
+    "exponential", "from_sympy", "global_norm", "linear", "piecewise", "prune", "step_decay", "warmup",
+]  # fmt: skip

@@ -6,13 +6,13 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import Field, dataclass, field, fields
-from numbers import Real
+from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any, ClassVar, cast
 
 from graphc.declare.names import free_name
 from graphc.errors import GraphError
 from graphc.graph import Graph, Handle, call, cast_to, check_update, graph_of
+from graphc.optim.schedules import Hyper, Schedule, is_amount
 from graphc.types import DType, promote
 
 Gradients = Mapping[Handle, Handle]
@@ -66,6 +66,12 @@ class Optimiser(ABC):
     names what is kept for each parameter, as states ``<parameter>.<name>`` that start at 0; with ``counts`` the
     number of steps done is the state ``<optimiser>.step``. One object called twice uses one set of states.
 
+    A ``Schedule`` in the place of a number makes the program compute it from the count of steps; its state then
+    shows the value of the last step. A hyperparameter that is None is no part of the formula.
+
+    ``weight_decay`` adds ``weight_decay * p`` to the gradient, the slope of the term ``weight_decay / 2 * sum(p^2)``;
+    a ``decoupled`` rule reads it itself instead.
+
     Raises ``GraphError`` for hyperparameters out of range, for no gradients, and for keys that are no parameters;
     ``ShapeError`` and ``DTypeError`` for gradients that do not fit their parameter.
 
@@ -84,6 +90,8 @@ class Optimiser(ABC):
 
     keeps: ClassVar[Sequence[str]] = ()
     counts: ClassVar[bool] = False
+    decoupled: ClassVar[bool] = False
+    weight_decay: Hyper | None = field(default=None, kw_only=True)
     _owned: dict[int, _Owned] = field(default_factory=dict[int, "_Owned"], init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -100,28 +108,32 @@ class Optimiser(ABC):
         updates: Updates = {}
         with graph.role("update"):
             owned = self._owned.get(id(graph)) or self._own(graph, grads)
-            slots = [At(p, g, self._states(owned, p), updates) for p, g in grads.items()]
+            kept = [self._states(owned, p) for p in grads]
             with graph.scope(_title(self).lower()):
-                if self.counts:
-                    updates[owned.shared["step"]] = owned.shared["step"] + 1
-                for at in slots:
-                    updates[at.parameter] = self.rule(at)
+                values = _advanced(self, owned, updates)
+                for (p, gradient), own in zip(grads.items(), kept, strict=True):
+                    updates[p] = self.rule(self._decayed(At(p, gradient, {**values, **own}, updates)))
         return updates
 
+    def _decayed(self, at: At) -> At:
+        if self.weight_decay is None or self.decoupled:
+            return at
+        return replace(at, gradient=at.gradient + at["weight_decay"] * at.parameter)
+
     def _own(self, graph: Graph, grads: Gradients) -> _Owned:
-        names = [each.name for each in _hyperparameters(self)]
+        first = {each.name: _first(getattr(self, each.name)) for each in _hyperparameters(self)}
         widest = promote(p.dtype for p in grads)
-        with graph.scope(free_name(graph, _title(self).lower(), names[0])):
-            shared = {n: graph.state(n, (), widest, init=float(getattr(self, n))) for n in names}
-            if self.counts:
+        with graph.scope(free_name(graph, _title(self).lower(), next(iter(first), "step"))):
+            shared = {n: graph.state(n, (), widest, init=value) for n, value in first.items()}
+            if self.counts or any(isinstance(getattr(self, n), Schedule) for n in first):
                 shared["step"] = graph.state("step", (), DType.I64.long)
         return self._owned.setdefault(id(graph), _Owned(graph, shared, {}))
 
     def _states(self, owned: _Owned, parameter: Handle) -> Mapping[str, Handle]:
-        """The states that ``rule`` reads for ``parameter``, by the names that it uses."""
+        """What is kept for ``parameter``, by the names that ``rule`` uses."""
         if parameter not in owned.kept:
             owned.kept[parameter] = {n: _beside(parameter, n) for n in self.keeps}
-        return {**owned.shared, **owned.kept[parameter]}
+        return owned.kept[parameter]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,18 +155,49 @@ def _title(optimiser: Optimiser) -> str:
     return type(optimiser).__name__
 
 
+def _advanced(optimiser: Optimiser, owned: _Owned, updates: Updates) -> dict[str, Handle]:
+    """What rules read of the states that all parameters share: those that are counted or scheduled move on."""
+    values = dict(owned.shared)
+    step = owned.shared.get("step")
+    if step is None:
+        return values
+    updates[step] = step + 1
+    for each in _hyperparameters(optimiser):
+        schedule = getattr(optimiser, each.name)
+        if isinstance(schedule, Schedule):
+            state = owned.shared[each.name]
+            values[each.name] = updates[state] = cast_to(schedule.at(step), state.dtype)
+    return values
+
+
+# As annotations are, or as they are written where they are not evaluated.
+_NUMBERS = (float, float | None, Hyper, Hyper | None, "float", "float | None", "Hyper", "Hyper | None")
+
+
 def _hyperparameters(optimiser: Optimiser) -> list[Field[Any]]:
-    return [each for each in fields(optimiser) if each.type in (float, "float")]
+    """The fields that are numbers or schedules, the optimiser's own before those of all."""
+    found = [each for each in fields(optimiser) if each.type in _NUMBERS and not _left_out(optimiser, each)]
+    return sorted(found, key=lambda each: each.kw_only is True)
+
+
+def _left_out(optimiser: Optimiser, declared: Field[Any]) -> bool:
+    return declared.default is None and getattr(optimiser, declared.name) is None
+
+
+def _first(value: Hyper) -> float:
+    return value(0) if isinstance(value, Schedule) else float(value)
 
 
 # ------------------------------------------------------------------------------------------------- checks
 
 
 def _check_number(optimiser: Optimiser, declared: Field[Any]) -> None:
-    value, below = getattr(optimiser, declared.name), declared.metadata.get("below", math.inf)
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) < below:
+    given, below = getattr(optimiser, declared.name), declared.metadata.get("below", math.inf)
+    value = given(0) if isinstance(given, Schedule) else given
+    if not is_amount(value) or value >= below:
         wanted = "finite number of at least 0" if below == math.inf else f"number from 0 to below {below:g}"
-        raise GraphError(f"{declared.name}={value!r}; give a {wanted}").located(_title(optimiser))
+        starts = f", which starts at {value!r}" if isinstance(given, Schedule) else ""
+        raise GraphError(f"{declared.name}={given!r}{starts}; give a {wanted}").located(_title(optimiser))
 
 
 def _checked(grads: Any, optimiser: str) -> Graph:
@@ -179,4 +222,4 @@ def _check_pair(target: Any, gradient: Any, optimiser: str) -> None:
     check_update(target, gradient)
 
 
-__all__ = ["BELOW_ONE", "At", "Gradients", "Optimiser", "Updates"]
+__all__ = ["BELOW_ONE", "At", "Gradients", "Hyper", "Optimiser", "Updates"]

@@ -1,6 +1,7 @@
 """Programs: compile, call, inspect."""
 
 from graphc.program.compile import compile
+from graphc.program.diagnosis import Diagnosis, Suspect, ValueRange
 from graphc.program.profile import KernelTime, Profile
 from graphc.program.program import Program
 from graphc.program.report import Report
@@ -8,6 +9,6 @@ from graphc.program.stages import Cost, KernelCost, Plan, Stages
 from graphc.program.store import Parameters, Store
 
 __all__ = [
-    "Cost", "KernelCost", "KernelTime", "Parameters", "Plan", "Profile", "Program", "Report", "Stages", "Store",
-    "compile",
+    "Cost", "Diagnosis", "KernelCost", "KernelTime", "Parameters", "Plan", "Profile", "Program", "Report", "Stages",
+    "Store", "Suspect", "ValueRange", "compile",
 ]  # fmt: skip

@@ -16,6 +16,7 @@ from graphc.binding import check_indices
 from graphc.codegen.binding import Bound
 from graphc.errors import InputError
 from graphc.program.recycle import Recycled
+from graphc.size import dim_evaluate
 from graphc.types import Dim, Type
 
 Array = np.ndarray[Any, Any]
@@ -70,7 +71,8 @@ class IndexCheck:
             return
         flat = indices.view(np.uint32 if indices.itemsize == 4 else np.uint64)
         if int(np.maximum.reduce(flat, axis=None)) >= size:
-            check_indices(f"input {self.name!r}", indices, size, self.place)
+            reader = f" of {self.where}" if self.where.endswith(")") else ""  # a layer, and its op
+            check_indices(f"input {self.name!r}{reader}", indices, size, self.place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,22 @@ class Output:
     name: str
     slot: int
     type: Type
+
+
+def output_buffers(
+    outputs: Sequence[Output], bound: Bound, sizes: Mapping[str, int]
+) -> tuple[tuple[Output, Recycled | Array], ...]:
+    """Where each output comes from: a buffer if it is small, else arrays of its own."""
+    found: list[tuple[Output, Recycled | Array]] = []
+    for output in outputs:
+        shape, dtype = tuple(dim_evaluate(d, sizes) for d in output.type.shape), output.type.dtype.numpy
+        if int(np.prod(shape)) * dtype.itemsize > SMALL:
+            found.append((output, Recycled(shape, dtype)))
+            continue
+        buffer = np.zeros(shape, dtype)
+        bound.slots[output.slot] = address_of(buffer)
+        found.append((output, buffer))
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

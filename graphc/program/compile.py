@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from graphc.codegen.module import emit
 from graphc.errors import CompileError, GraphError, InputError, SizeError
 from graphc.graph import Cone, Graph, Handle, check_update, key_text
-from graphc.lower.fuse import TILES, fuse
-from graphc.lower.layout import lay_out
-from graphc.lower.nests import expand
+from graphc.lower.fuse import TILES
 from graphc.lower.regions import TIME
-from graphc.lower.schedule import schedule
-from graphc.lower.values import Lookup, NestProgram
 from graphc.passes import DEFAULT, pipeline, run
-from graphc.program.calling import IndexCheck
+from graphc.program.lowered import lower
 from graphc.program.program import Program
 from graphc.program.stages import Stages
 from graphc.program.store import store_of
 from graphc.rewrite import stabilise as stabilise_pass
 from graphc.size import dim_symbols
-from graphc.types import Dim
 
 KEPT = (TILES, TIME)  # begin the names of sizes that kernels count with
 
@@ -63,21 +56,22 @@ def compile(
     store = store_of(params, declared.graph)
     passes = [p for p in DEFAULT if stabilise or p is not stabilise_pass]
     result = run(declared, pipeline(mode, passes), verify=verify)
-    nests = expand(result.cone)
-    laid_out = lay_out(nests)
-    split, groups = fuse(laid_out)
-    steps = schedule(split, groups)
-    module = emit(steps, name or declared.graph.name)
+    lowered = lower(result.cone, name or declared.graph.name)
     stages: dict[str, Any] = {"declared": declared}
     for step in result.history:
         label, count = step.name, 2
         while label in stages:
             label, count = f"{step.name} {count}", count + 1
         stages[label] = step.after
-    stages |= {"nests": nests, "layout": laid_out, "schedule": steps, "module": module}
+    stages |= {
+        "nests": lowered.nests,
+        "layout": lowered.layout,
+        "schedule": lowered.schedule,
+        "module": lowered.module,
+    }
     inputs = tuple(declared.graph.handle(at) for at in _inputs(declared))
     shown = Stages(inputs, stages, tuple(applied for _, applied in result.applied))
-    return Program(shown, result.cone, steps, module, store, list(index_checks(split)))
+    return Program(shown, result.cone, lowered.schedule, lowered.module, store, lowered.checks)
 
 
 def declare(outputs: Any, updates: Any, mode: str) -> Cone:
@@ -152,35 +146,6 @@ def _one_graph(parts: Sequence[tuple[str, Any]]) -> Graph:
         what = "there is nothing to compile" if not graphs else f"nodes belong to {len(graphs)} graphs"
         raise GraphError(f"{what}; give outputs or updates of one graph")
     return next(iter(graphs.values()))
-
-
-def index_checks(program: NestProgram) -> Iterator[IndexCheck]:
-    """Data read as indices: inputs by name, constants by their range, computed ones by none.
-
-    Raises ``InputError`` for a constant outside a size that is known.
-    """
-    seen: set[tuple[str, int, int, Dim]] = set()
-    for found in program.lookups:
-        check = _index_check(program.graph, found)
-        key = (check.name, check.low, check.high, check.size)
-        if key not in seen and (check.name or not isinstance(check.size, int) or not check.fits(check.size)):
-            seen.add(key)
-            yield check
-
-
-def _index_check(graph: Graph, found: Lookup) -> IndexCheck:
-    handle = graph.handle(found.node)
-    held = found.held
-    made = IndexCheck("", found.size, found.count, handle.label, handle.place)
-    if held is None:
-        return made
-    if not held.is_const:
-        return replace(made, name=str(held.param["name"]))
-    values = held.param["value"].array
-    check = replace(made, low=int(values.min(initial=0)), high=int(values.max(initial=-1)))
-    if isinstance(found.size, int) and found.count != 0:
-        check.require(found.size)
-    return check
 
 
 __all__ = ["CompileError", "InputError", "compile", "declare"]

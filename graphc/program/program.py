@@ -18,7 +18,6 @@ from graphc.errors import CapacityError, InputError
 from graphc.graph import Cone, Constant
 from graphc.lower.schedule import Schedule
 from graphc.program.calling import (
-    SMALL,
     BoundCall,
     Guards,
     IndexCheck,
@@ -26,12 +25,15 @@ from graphc.program.calling import (
     Ready,
     Taken,
     address_of,
+    output_buffers,
     plain,
 )
 from graphc.program.capacity import require
+from graphc.program.debugging import Debugger
+from graphc.program.diagnosis import Diagnosis
+from graphc.program.lowered import Lowered
 from graphc.program.picture import kernel_plan
 from graphc.program.profile import Profile, kernel_times, lent, step_seconds, working_set
-from graphc.program.recycle import Recycled
 from graphc.program.report import Report
 from graphc.program.stages import Cost, Plan, Stages
 from graphc.program.store import Parameters, Store
@@ -56,6 +58,7 @@ class Program:
     cost, plan:      operations and memory over symbolic sizes; ``.at(N=32)`` gives numbers
     report():        what was shared, rewritten and planned
     profile():       time of each kernel beside what this host can do
+    debug():         where values stop being finite
     draw():          a picture of the kernels
     """
 
@@ -72,6 +75,7 @@ class Program:
         self.stages = stages
         self.name = graph.name
         self._module, self._schedule, self._store, self._index_checks = module, schedule, store, tuple(checks)
+        self._cone, self._debugger = cone, None
         self._loaded = jit.load(module.source, f"<graphc {ascii(self.name)[1:-1]}>")
         self._tables = Tables(module, schedule.storages, self._loaded.addresses)
         self.inputs = {h.name: h.type for h in stages.inputs}
@@ -145,6 +149,16 @@ class Program:
                 ready.check(arrays)  # raises, with what compiled code has no words for
                 raise AssertionError("compiled code refused indices that Python admits")
             return ready.finish(made)
+
+    def check(self, /, **inputs: Any) -> dict[str, Array]:
+        """``inputs`` as a call takes them: names, dtypes, shapes and indices are checked as it checks them, and nothing
+        runs. Raises what it would raise."""
+        arrays, sizes = self._binder(inputs)
+        self._size_checks(sizes)
+        for check in self._index_checks:
+            if check.name:
+                check(arrays[check.name], dim_evaluate(check.size, sizes))
+        return arrays
 
     def bind(self, /, **inputs: Array) -> BoundCall:
         """A call without arguments on these very arrays, to be filled anew before each call: all checks but those of
@@ -225,7 +239,7 @@ class Program:
         for slot, address in self._fixed.items():
             bound.slots[slot] = address
         taken = tuple(self._taken(name, kind, sizes) for name, kind in self.inputs.items())
-        outputs, checks = self._output_buffers(bound, sizes), self._checks(sizes)
+        outputs, checks = output_buffers(self._outputs, bound, sizes), self._checks(sizes)
         guards = Guards(bound, taken, checks)
         return Ready(bound, bound.address, bound.count, taken, outputs, checks, guards)
 
@@ -251,21 +265,6 @@ class Program:
         names = list(self.inputs)
         named = [c for c in self._index_checks if c.name]
         return tuple((names.index(c.name), c, dim_evaluate(c.size, sizes)) for c in named)
-
-    def _output_buffers(
-        self, bound: Bound, sizes: Mapping[str, int]
-    ) -> tuple[tuple[Output, Recycled | Array], ...]:
-        """Where each output comes from: a buffer if it is small, else arrays of its own."""
-        found: list[tuple[Output, Recycled | Array]] = []
-        for output in self._outputs:
-            shape, dtype = tuple(dim_evaluate(d, sizes) for d in output.type.shape), output.type.dtype.numpy
-            if int(np.prod(shape)) * dtype.itemsize > SMALL:
-                found.append((output, Recycled(shape, dtype)))
-                continue
-            buffer = np.zeros(shape, dtype)
-            bound.slots[output.slot] = address_of(buffer)
-            found.append((output, buffer))
-        return tuple(found)
 
     def profile(self, /, **inputs: Any) -> Profile:
         """Time of each kernel beside its roofline, measured on ``inputs``; ``print`` it.
@@ -299,6 +298,26 @@ class Program:
         used = working_set(storages, env, ready.bound.plan.peak)
         rows = kernel_times(self._module, storages, env, by_step, host, used)
         return Profile(self.name, sizes, threads.count(), tuple(rows), call, used, host)
+
+    def debug(self, /, **inputs: Any) -> Diagnosis:
+        """Which value stops being finite first in a call with ``inputs``; ``print`` it. Nothing changes.
+
+        A second program, compiled on first use, finds the extrema of every value, also of updates and in each step of
+        loops. Values without effect, such as what ``gc.where`` did not choose, are passed over. Raises as a call does.
+
+        >>> import graphc as gc
+        >>> x = gc.Graph("entropy").input("p", ("N",))
+        >>> found = gc.compile({"h": -gc.sum(x * gc.log(x))}).debug(p=[0.5, 0.5, 0.0])
+        >>> print(found.first.value, "reads", found.first.operands[0])
+        %1 = log(p): f32[N], from -inf to -0.693147 reads p: f32[N], from 0 to 0.5
+        """
+        if self._debugger is None:
+            self._debugger = Debugger(self.name, self._cone, self._beside)
+        return self._debugger(inputs, self._binder(inputs)[1])
+
+    def _beside(self, cone: Cone, made: Lowered) -> Program:
+        """A program with the inputs and on the store of this one."""
+        return Program(self.stages, cone, made.schedule, made.module, self._store, made.checks)
 
     def _stored_arrays(self) -> dict[int, Array]:
         """The arrays of parameters and states by storage."""

@@ -44,6 +44,7 @@ float32 with an integer float64, so wrap: ``i32(a + b)``, ``a * f32(n)``.
   NaN.
 - ``floordiv_i32 floordiv_i64 mod_i32 mod_i64``: rounded down, 0 for a divisor of 0, wrapping like all integers.
 - ``quotient(a, b)``, ``remainder(a, b)``: of int64 with a >= 0, b > 0, without tests; for index arithmetic.
+- ``threefry_i64(key, counter)``: 64 random bits (`graphc.threefry`); ``shift_right_i64(bits, n)`` lets zeros in.
 - ``bits_f32(x)``: the uint32 of a float32, ``float_f32(u)`` back; ``bits_f64``, ``float_f64`` with uint64.
 
 External functions have C ABI, take int64 only and return nothing; they are compiled on first use
@@ -65,6 +66,7 @@ from numba.core.typing.templates import Signature, signature
 
 from graphc.runtime import pointers
 from graphc.runtime.intrinsics import WORD, Word, call_symbol, declare, define
+from graphc.runtime.random_bits import shift_right_i64, threefry_i64
 from graphc.runtime.scalars import (
     abs_f32,
     abs_f64,
@@ -207,9 +209,11 @@ __all__ = [
     "scalar_f32",
     "scalar_f64",
     "select",
+    "shift_right_i64",
     "size",
     "sqrt_f32",
     "sqrt_f64",
+    "threefry_i64",
     "tiles",
     "trunc_f32",
     "trunc_f64",

@@ -13,21 +13,28 @@ from error_rows import (
     contractions,
     derivatives,
     drawings,
+    draws,
+    fitting,
     formulas,
     graphs,
     layers,
     layouts,
     loops,
     networks,
+    nn,
     numerics,
     programs,
+    sequences,
     sizes,
+    training,
     windows,
 )
 
 FAMILIES = (
     sizes, graphs, contractions, layouts, loops, networks, formulas, checks, derivatives, programs, calls, layers,
-    blocks, drawings, commands, windows, numerics,
+    nn, sequences, blocks, drawings, commands, windows, training, numerics,
+    draws,
+    fitting,
 )  # fmt: skip
 ROWS = [row for family in FAMILIES for row in family.ROWS]
 

@@ -76,8 +76,8 @@ ROWS = [
     (ShapeError, lambda: G.param("bad"), "param 'bad': a shape is missing; give shape= @"),
     (
         DTypeError,
-        lambda: G.param("bad", (3,), init="he"),
-        "param 'bad': 'he' is no data; give a node, a real number or an array of them @",
+        lambda: G.param("bad", (3,), init={"he": 1}),
+        "param 'bad': {'he': 1} is no data; give a node, a real number or an array of them @",
     ),
     (
         ShapeError,
