@@ -18,7 +18,7 @@ from those above it:
     rewrite                     the rule engine and the stabilising rules, each with its proof
     interpret                   the NumPy meaning of a graph: the oracle
     diff                        reverse, forward, higher order; gradient checking
-    analyse                     lost bits, ranges, condition numbers
+    analysis                    lost bits, ranges, condition numbers
     passes                      simplify, fold, share, prune; the runner
     lower                       nests, fusion, kernels, schedule, memory plan
     runtime                     intrinsics, vector math, matrix products, threads, cache  [Numba and llvmlite only here]
@@ -47,7 +47,7 @@ from graphc.types import DType
 
 if TYPE_CHECKING:
     from graphc import init, losses, nn, optim, regularisers, train
-    from graphc.analyse import accuracy, analyse
+    from graphc.analysis import accuracy, analyse
     from graphc.declare import from_networkx
     from graphc.diff.checking import check_gradients
     from graphc.diff.forward import jvp
@@ -60,7 +60,7 @@ __version__ = "0.1.0"
 
 # Name -> module that is loaded when the name is first used.
 _LAZY = {
-    "accuracy": "graphc.analyse", "analyse": "graphc.analyse",
+    "accuracy": "graphc.analysis", "analyse": "graphc.analysis",
     "from_networkx": "graphc.declare", "grad": "graphc.diff.reverse", "vjp": "graphc.diff.reverse",
     "jvp": "graphc.diff.forward", "hvp": "graphc.diff.higher", "jacobian": "graphc.diff.higher",
     "hessian": "graphc.diff.higher",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.analyse.acceptance import cases
+from graphc.analysis.acceptance import cases
 
 CASES = [case for dtype in ("float64", "float32") for case in cases(dtype)]
 

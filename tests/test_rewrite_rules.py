@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.analyse.accuracy import accuracy
+from graphc.analysis.accuracy import accuracy
 from graphc.errors import ExpressionError
 from graphc.graph import Cone
 from graphc.interpret import interpret

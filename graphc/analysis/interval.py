@@ -142,15 +142,15 @@ def _cosh(x: Interval) -> Interval:
     return Interval(cosh(x.least), cosh(x.size), x.nan)
 
 
-def _wave(offset: float) -> Callable[[Interval], Interval]:
-    """sin(x + offset): its extremes where a crest or a trough lies within."""
+def _wave(function: Callable[[float], float], crest: float) -> Callable[[Interval], Interval]:
+    """A sine whose largest value lies at ``crest``: its extremes where one lies within."""
 
     def over(x: Interval) -> Interval:
         if x.high - x.low >= 2 * math.pi or x.size > 1e9:
             return Interval(-1, 1, x.nan or x.size == math.inf)
-        ends = (math.sin(x.low + offset), math.sin(x.high + offset))
-        crest, trough = (_within(x, k * math.pi / 2 - offset) for k in (1, -1))
-        return Interval(-1 if trough else min(ends), 1 if crest else max(ends), x.nan)
+        ends = (function(x.low), function(x.high))
+        top, bottom = _within(x, crest), _within(x, crest - math.pi)
+        return Interval(-1 if bottom else min(ends), 1 if top else max(ends), x.nan)
 
     return over
 
@@ -202,8 +202,8 @@ def _mod(x: Interval, y: Interval) -> Interval:
 
 def _floordiv(x: Interval, y: Interval) -> Interval:
     found = _div(x, y)
-    ends = (math.floor(e) if math.isfinite(e) else e for e in (found.low, found.high))
-    return Interval(*ends, found.nan)
+    low, high = (float(math.floor(e)) if math.isfinite(e) else e for e in (found.low, found.high))
+    return Interval(low, high, found.nan)
 
 
 def _select(condition: Interval, x: Interval, y: Interval) -> Interval:
@@ -235,9 +235,24 @@ def _sign(x: float) -> float:
     return float(np.sign(x))
 
 
-_HALF = math.pi / 2
+def _sub(x: Interval, y: Interval) -> Interval:
+    return _add(x, _neg(y))
+
+
+def _angle(y: Interval, x: Interval) -> Interval:
+    return Interval(-math.pi, math.pi, x.nan or y.nan)
+
+
+def _either(*_: Interval) -> Interval:
+    return TRUTH
+
+
+def _itself(x: Interval) -> Interval:
+    return x
+
+
 FUNCTIONS: Mapping[str, Callable[..., Interval]] = {
-    "add": _add, "sub": lambda x, y: _add(x, _neg(y)), "mul": _mul, "div": _div, "neg": _neg, "abs": _abs,
+    "add": _add, "sub": _sub, "mul": _mul, "div": _div, "neg": _neg, "abs": _abs,
     "floordiv": _floordiv, "mod": _mod, "maximum": _extreme(max), "minimum": _extreme(min), "pow": _pow,
     "lt": _compared(lambda x, y: x.high < y.low, lambda x, y: x.low >= y.high),
     "le": _compared(lambda x, y: x.high <= y.low, lambda x, y: x.low > y.high),
@@ -251,11 +266,11 @@ FUNCTIONS: Mapping[str, Callable[..., Interval]] = {
     "atanh": _numpy("arctanh", low=-1.0, high=1.0), "acosh": _numpy("arccosh", low=1.0),
     "erf": _monotone(math.erf), "erfc": _monotone(math.erfc), "sigmoid": _monotone(_sigmoid),
     "softplus": _monotone(_softplus), "sign": _monotone(_sign), "rsqrt": _rsqrt, "cosh": _cosh,
-    "sin": _wave(0.0), "cos": _wave(_HALF), "tan": _tan,
-    "atan2": lambda y, x: Interval(-math.pi, math.pi, x.nan or y.nan),
-    **dict.fromkeys(("eq", "ne", "and", "or", "xor"), lambda x, y: TRUTH),
-    **dict.fromkeys(("isnan", "isinf", "isfinite", "not"), lambda x: TRUTH),
-    "cast": lambda x: x,
+    "sin": _wave(math.sin, math.pi / 2), "cos": _wave(math.cos, 0.0), "tan": _tan,
+    "atan2": _angle,
+    **dict.fromkeys(("eq", "ne", "and", "or", "xor"), _either),
+    **dict.fromkeys(("isnan", "isinf", "isfinite", "not"), _either),
+    "cast": _itself,
 }  # fmt: skip
 
 # Ends that rounding never passes: the kernels keep to them (no sine exceeds 1), or they are exact.
@@ -264,8 +279,15 @@ _BOUNDS: Mapping[str, tuple[float, float]] = {
     "tanh": (-1, 1), "erf": (-1, 1), "erfc": (0, 2), "sin": (-1, 1), "cos": (-1, 1), "expm1": (-1, math.inf),
     "cosh": (1, math.inf), "rsqrt": (0, math.inf),
 }  # fmt: skip
-_NAMES = "neg abs maximum minimum select guard floor ceil rint trunc sign cast not lt le gt ge eq ne and or xor isnan"
+_NAMES = (
+    "neg abs maximum minimum select guard floor ceil rint trunc sign not lt le gt ge eq ne and or xor isnan"
+)
 _EXACT = frozenset((*_NAMES.split(), "isinf", "isfinite"))
+
+
+def _whole(x: Interval) -> Interval:
+    """What becomes of ``x`` as an integer."""
+    return Interval(math.floor(x.low), math.ceil(x.high)) if math.isfinite(x.size) else EVERYTHING
 
 
 def applied(name: str, operands: list[Interval], dtype: DType) -> Interval:
@@ -278,6 +300,8 @@ def applied(name: str, operands: list[Interval], dtype: DType) -> Interval:
     if function is None:
         return EVERYTHING
     found = function(*operands)
+    if name == "cast" and not dtype.is_float:
+        return TRUTH if dtype is DType.BOOL else _whole(found)
     if name in _EXACT:
         return found
     low, high = _BOUNDS.get(name, (-math.inf, math.inf))

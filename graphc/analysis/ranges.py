@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from graphc import registry
-from graphc.analyse.interval import EVERYTHING, Interval, applied, point, rounded
-from graphc.graph import Graph, Node
+from graphc.analysis.interval import EVERYTHING, Interval, applied, point, rounded
+from graphc.graph import Graph
 from graphc.loops import Axis, Call, Const, Expr, Extent, Load, Loop
 from graphc.registry import Params
 from graphc.size import dim_evaluate, dim_symbols
@@ -35,7 +35,7 @@ def ranges_of(graph: Graph, order: Sequence[int], given: Mapping[int, Interval])
             found[at] = EVERYTHING
         else:
             types = [graph.nodes[i].type for i in node.operands]
-            found[at] = of_node(node, types, [found[i] for i in node.operands])
+            found[at] = of_op(node.op, node.param, node.type, types, [found[i] for i in node.operands])
     return found
 
 
@@ -49,16 +49,18 @@ def _constant(array: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> Inter
     return Interval(float(known.min()), float(known.max()), known.size < values.size)
 
 
-def of_node(node: Node, types: Sequence[Type], operands: Sequence[Interval]) -> Interval:
-    """What ``node`` may give for operands of ``types`` in their intervals."""
-    op, params = registry.lookup(node.op), node.param
-    known = _KNOWN.get(node.op)
+def of_op(
+    name: str, params: Params, kind: Type, types: Sequence[Type], operands: Sequence[Interval]
+) -> Interval:
+    """What op ``name``, whose result has type ``kind``, may give for operands of ``types`` in their intervals."""
+    op = registry.lookup(name)
+    known = _KNOWN.get(name)
     if known is not None:
         return known(list(operands), params, types)
     if op.loops is None or op.view:
         return operands[0] if op.view and operands else EVERYTHING
     sources = list(operands)
-    for loop in op.loops(types, node.type, params):
+    for loop in op.loops(types, kind, params):
         sources.append(_looped(loop, sources))
     return sources[-1]
 
@@ -138,20 +140,27 @@ def _index(size: Dim) -> Interval:
 _Known = Callable[[list[Interval], Params, Sequence[Type]], Interval]
 
 
+def _mean(operands: list[Interval], params: Params, types: Sequence[Type]) -> Interval:
+    axes: tuple[int, ...] = params["axes"]
+    count = product(types[0].shape[a] for a in axes)
+    return EVERYTHING if count == 0 else _itself(operands, params, types)
+
+
 def _itself(operands: list[Interval], params: Params, types: Sequence[Type]) -> Interval:
-    """Averages, and what only moves values about."""
+    """What changes no value."""
     return rounded(operands[0], types[0].dtype)
 
 
 def _logsumexp(operands: list[Interval], params: Params, types: Sequence[Type]) -> Interval:
     x = operands[0]
-    count = product(types[0].shape[a] for a in params["axes"])
+    axes: tuple[int, ...] = params["axes"]
+    count = product(types[0].shape[a] for a in axes)
     most = math.log(count) if isinstance(count, int) and count else math.log(MANY)
     return rounded(Interval(x.low if count else -math.inf, x.high + most, x.nan), types[0].dtype)
 
 
 def _log_softmax(operands: list[Interval], params: Params, types: Sequence[Type]) -> Interval:
-    x, count = operands[0], types[0].shape[params["axis"]]
+    x, count = operands[0], types[0].shape[int(params["axis"])]
     most = math.log(count) if isinstance(count, int) and count else math.log(MANY)
     spread = x.high - x.low
     low = -spread - most if math.isfinite(spread) else -math.inf
@@ -165,7 +174,7 @@ def _share(operands: list[Interval], params: Params, types: Sequence[Type]) -> I
 
 
 _KNOWN: Mapping[str, _Known] = {
-    "softmax": _share, "log_softmax": _log_softmax, "logsumexp": _logsumexp, "mean": _itself, "stop_gradient": _itself,
+    "softmax": _share, "log_softmax": _log_softmax, "logsumexp": _logsumexp, "mean": _mean, "stop_gradient": _itself,
 }  # fmt: skip
 
 
@@ -180,4 +189,4 @@ def concrete(kind: Type, sizes: Mapping[str, int]) -> tuple[int, ...]:
     return tuple(dim_evaluate(dim, sizes) for dim in kind.shape)
 
 
-__all__ = ["concrete", "of_node", "ranges_of", "sizes_of"]
+__all__ = ["concrete", "of_op", "ranges_of", "sizes_of"]

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from graphc import registry
-from graphc.analyse.interval import Interval
-from graphc.analyse.ranges import concrete, ranges_of, sizes_of
+from graphc.analysis.interval import Interval
+from graphc.analysis.ranges import concrete, ranges_of, sizes_of
 from graphc.binding import Array, unknown_name
 from graphc.errors import GraphError, InputError
 from graphc.graph import Cone, Graph, Handle

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from graphc.analyse.accuracy import Accuracy, accuracy
+from graphc.analysis.accuracy import Accuracy, accuracy
 from graphc.graph import Graph, Handle, call
 
 
