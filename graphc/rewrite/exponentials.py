@@ -64,10 +64,13 @@ def is_sum(b: Rewriter, value: Handle, depth: int = DEPTH) -> bool:
 
 
 def _is_shifted(b: Rewriter, exponent: Handle) -> bool:
-    """Whether a scale was taken out of ``exponent`` already."""
+    """Whether a scale, as ``_held`` makes it, was taken out of ``exponent`` already."""
     term = b.sees(exponent, "sub", "neg")
     last = beneath(term.operands[-1] if term else exponent, b)
-    return b.sees(last, "stop_gradient") is not None
+    stopped = b.sees(last, "stop_gradient")
+    choice = b.sees(beneath(stopped.operands[0], b) if stopped else last, "where")
+    finite = b.sees(choice.operands[0], "isfinite") if choice else None
+    return choice is not None and finite is not None and finite.operands[0] is choice.operands[1]
 
 
 # ----------------------------------------------------------------------------------------------- rebuilding

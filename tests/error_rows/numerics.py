@@ -1,12 +1,29 @@
 """Analysis of ranges and condition numbers, and gradient checks from the command line."""
 
+import tempfile
+from pathlib import Path
+
 import graphc as gc
+from error_rows.commands import EndedError, command
 from graphc.cli.gradients import declared
 from graphc.errors import GraphError, InputError
 
 G = gc.Graph("net")
 X = G.input("x", (3,))
 Y = gc.exp(X)
+
+
+def kinked():
+    """A file whose loss has a kink at its input."""
+    path = Path(tempfile.gettempdir()) / "graphc_kinked_loss.py"
+    path.write_text(
+        "import graphc as gc\n"
+        "def check():\n"
+        "    g = gc.Graph()\n"
+        "    return gc.relu(g.input('x', ())), {'x': 0.0}\n"
+    )
+    return str(path)
+
 
 ROWS = [
     (GraphError, lambda: gc.analyse(1.0), "analyse: 1.0 is not a node; give a node of a graph"),
@@ -45,5 +62,15 @@ ROWS = [
         InputError,
         lambda: declared("time:time"),
         "time:time returned …; return the loss, or the loss and its inputs by name",
+    ),
+    (
+        EndedError,
+        lambda: command("check-gradients", "nowhere.py"),
+        "graphc: there is no file nowhere.py; give …",
+    ),
+    (
+        EndedError,
+        lambda: command("check-gradients", kinked()),
+        "graphc: relu %1: 4 derivatives by x DISAGREE within 1e-06; …",
     ),
 ]
