@@ -23,6 +23,7 @@ from error_rows import (
     networks,
     nn,
     numerics,
+    ordering,
     programs,
     sequences,
     sizes,
@@ -33,7 +34,7 @@ from error_rows import (
 FAMILIES = (
     sizes, graphs, contractions, layouts, loops, networks, formulas, checks, derivatives, programs, calls, layers,
     nn, sequences, blocks, drawings, commands, windows, training, numerics,
-    draws,
+    draws, ordering,
     fitting,
 )  # fmt: skip
 ROWS = [row for family in FAMILIES for row in family.ROWS]
