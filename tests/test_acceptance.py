@@ -57,3 +57,13 @@ def test_the_expected_values_are_those_of_exact_arithmetic() -> None:
         assert abs(CASES[0].value - (total - 999)) < 1e-12
         root = mpmath.sqrt(mpmath.mpf(10) ** 16 + 1) - mpmath.mpf(10) ** 8
         assert abs(CASES[8].value / root - 1) < 1e-15
+
+
+def test_the_report_tells_which_rules_were_applied_where_and_why() -> None:
+    g = gc.Graph()
+    x = g.input("x", (3,))
+    text = str(gc.compile(gc.log(1 + gc.exp(x))).report())
+    assert "rule: softplus: %" in text
+    assert "test_acceptance.py" in text
+    assert "why softplus: x real; the left side overflows for large x and loses x for small" in text
+    assert "softplus" not in str(gc.compile(gc.log(1 + gc.exp(x)), stabilise=False).report())

@@ -137,9 +137,9 @@ LEARNING = (
 EXPRESSIONS = (*HAMMING, *LEARNING)
 
 
-def rows(expressions: tuple[Hard, ...] = EXPRESSIONS) -> Iterator[tuple[Hard, Accuracy]]:
-    """Each expression with what was measured of it."""
-    yield from ((each, each.measured()) for each in expressions)
+def rows(expressions: tuple[Hard, ...] = EXPRESSIONS, count: int = 60) -> Iterator[tuple[Hard, Accuracy]]:
+    """Each expression with what was measured of it at ``count`` points."""
+    yield from ((each, each.measured(count)) for each in expressions)
 
 
 __all__ = ["EXPRESSIONS", "HAMMING", "LEARNING", "Hard", "rows"]
