@@ -12,10 +12,11 @@ from graphc.lower.memory import MemoryPlan
 from graphc.lower.schedule import Schedule
 from graphc.ops.elementwise import partial
 from graphc.program.stages import Stages
-from graphc.rewrite import RULES
+from graphc.rewrite import RULES, Applied
 from graphc.types import Dim
 
 _SHOWN = 20
+_STABILISING = frozenset(rule.name for rule in RULES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class Report:
             shared=shared_subterms(final),
             by_output=written_in_output(final),
             repeated=sum(k.text.repeated for k in module.kernels),
-            rules=tuple(f"{a}  ({a.place})" if a.place else str(a) for a in stages.applications),
+            rules=tuple(_placed(a) for a in stages.applications),
             reasons=_reasons({a.rule for a in stages.applications}),
             steps=len(module.steps),
             kernels=len(module.kernels),
@@ -96,6 +97,12 @@ class Report:
         yield f"memory: {self.memory}"
         yield from _shortened([f"rule: {rule}" for rule in self.rules])
         yield from (f"why {reason}" for reason in self.reasons)
+
+
+def _placed(applied: Applied) -> str:
+    """The rewrite and, of a stabilising rule, the user's line; identities change no value."""
+    told = applied.rule in _STABILISING and applied.place
+    return f"{applied}  ({applied.place})" if told else str(applied)
 
 
 def _reasons(applied: set[str]) -> tuple[str, ...]:
