@@ -7,7 +7,13 @@ import pytest
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 NAMES = sorted(path.stem for path in EXAMPLES.glob("*.py"))
-COMPARED = ("quickstart", "regressions", "optimisers")  # with figures that are known
+COMPARED = (
+    "quickstart",
+    "regressions",
+    "optimisers",
+    "recurrent",
+    "transformer",
+)  # with figures that are known
 
 
 def main_of(name):
@@ -59,6 +65,22 @@ def test_optimisers(tmp_path):
     assert stored == pytest.approx(right)
     assert max(figures["losses"]["noisy moons"].values()) < 0.36
     assert (tmp_path / "optimisers.svg").stat().st_size > 0
+
+
+def test_recurrent(tmp_path):
+    figures = main_of("recurrent")(tmp_path)
+    right = {kind: run["right"] for kind, run in figures.items()}
+    assert min(right["LSTM"], right["GRU"]) > 0.98
+    assert right["RNN"] < min(right["LSTM"], right["GRU"])
+    assert (tmp_path / "recurrent.svg").stat().st_size > 0
+
+
+def test_transformer(tmp_path):
+    figures = main_of("transformer")(tmp_path)
+    assert figures["sorted"] > 0.98
+    assert figures["unseen"] > 1500
+    assert figures["answer"].tolist() == sorted(figures["of"])
+    assert (tmp_path / "transformer.svg").stat().st_size > 0
 
 
 def test_every_example_is_listed():

@@ -187,6 +187,18 @@ def test_what_is_masked_leaves_nothing_behind():
     assert np.isnan(program(x=[1, 2], m=[False, False])["loss"])
 
 
+def test_class_weights_and_samples_without_a_class():
+    n = nodes()
+    of_class = np.array([1.0, 2.0, 0.5, 3.0])
+    losses = [
+        L.softmax_cross_entropy(n["x"], n["t"], weights=gc.take(of_class, n["t"])),
+        L.softmax_cross_entropy(n["x"], n["t"], weights=n["t"] >= 0),
+    ]
+    each = -(HOT * log_softmax(X)).sum(1)
+    expected = [(of_class[T] * each).sum() / of_class[T].sum(), each[T >= 0].mean()]
+    np.testing.assert_allclose(gc.interpret(losses, **GIVEN), expected, rtol=1e-12)
+
+
 def test_a_class_out_of_range_is_named_with_its_layer_before_anything_runs():
     g = gc.Graph()
     x, t, w = g.input("x", ("N", 3)), g.input("t", ("N",), "int32"), g.param("w", (3,), init=[1.0, 2.0, 3.0])

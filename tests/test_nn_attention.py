@@ -97,6 +97,32 @@ def test_self_attention_has_the_features_of_its_input_and_declares_once():
     assert [p.name.split(".")[1] for p in g.params] == ["query", "key", "value", "out"]
 
 
+def test_a_transformer_block_is_its_formula():
+    g = gc.Graph(seed=1)
+    x, lengths = g.input("x", ("N", "T", F), "float64"), g.input("lengths", ("N",), "int64")
+    block = gc.nn.TransformerBlock(HEADS, 5, "relu", name="b")
+    y, weights = block(x, lengths=lengths, causal=True), block.weights(x, lengths=lengths, causal=True)
+    assert block(x, lengths=lengths, causal=True) is y
+    params = {p.name: RNG.normal(size=p.shape) for p in g.params}
+    data = {"x": Q, "lengths": np.array([4, 1, 3])}
+    found = gc.interpret([y, weights], params=params, **data)
+    w = {name.removeprefix("b."): value for name, value in params.items()}
+
+    def normed(name, h):
+        centred = h - h.mean(-1, keepdims=True)
+        return centred / np.sqrt(h.var(-1, keepdims=True) + 1e-5) * w[f"{name}.scale"] + w[f"{name}.shift"]
+
+    inner, keep = normed("norm1", Q), np.tril(np.ones((T, T), bool))
+    keep = keep & (np.arange(T) < data["lengths"][:, None])[:, None, None]
+    named = {f"a.{n.removeprefix('attention.')}": v for n, v in w.items()}
+    attended, due = expected(named, inner, inner, inner, keep)
+    h = Q + attended
+    up = np.maximum(normed("norm2", h) @ w["up.weight"] + w["up.bias"], 0)
+    np.testing.assert_allclose(found[0], h + up @ w["down.weight"] + w["down.bias"], rtol=1e-10)
+    np.testing.assert_allclose(found[1], due, rtol=1e-10, atol=1e-13)
+    assert gc.check_gradients(gc.sum(gc.sin(y)), params=params, limit=3, tolerance=1e-5, **data).ok
+
+
 def test_sinusoidal_positions():
     g = gc.Graph()
     for features in (1, 5, 6):

@@ -185,6 +185,16 @@ def test_rules_as_text_with_decay_and_schedules():
     np.testing.assert_allclose(found, p, rtol=1e-12, atol=1e-13)
 
 
+def test_rules_with_a_weight_decay_of_their_own():
+    rule = gc.optim.from_sympy(
+        "Decayed", {"p": "p - r * (g + weight_decay * p) if t > 50 else p"}, r=0.01, weight_decay=0.5
+    )
+    p = STARTS
+    for slope in SLOPES[50:]:
+        p = p - 0.01 * (slope + 0.5 * p)
+    np.testing.assert_allclose(follow(rule()).params["p"], p, rtol=1e-12, atol=1e-13)
+
+
 def follow(optimiser):
     g = gc.Graph()
     slope, p = g.input("slope", (5,), "float64"), g.param("p", (5,), "float64", init=STARTS)

@@ -44,6 +44,20 @@ def read_text(text: str, formula: Formula) -> Value:
     return _Reader(formula)(tree)
 
 
+def names_in(text: str) -> set[str]:
+    """The names that formula ``text`` reads, functions apart; raises ``ExpressionError`` for what does not read.
+
+    >>> sorted(names_in("p - r * sqrt(g) if t > 5 else 2 * 'lambda' * pi"))
+    ['g', 'lambda', 'p', 'r', 't']
+    """
+    tree = _parsed(text)
+    functions = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and id(n) not in functions} - {"pi"}
+    return names | {
+        n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)
+    }
+
+
 def _parsed(text: str) -> ast.expr:
     try:
         with warnings.catch_warnings():
@@ -158,4 +172,4 @@ def _shown(tree: ast.AST) -> str:
         return "the formula"
 
 
-__all__ = ["read_text"]
+__all__ = ["names_in", "read_text"]

@@ -2,7 +2,8 @@
 
 from graphc.graph.body import Around, Body, body_of, read_body, together
 from graphc.graph.cone import Cone, Rebuilt, rebuild
-from graphc.graph.core import Graph, Required, check_update
+from graphc.graph.core import Graph, Required
+from graphc.graph.given import check_update
 from graphc.graph.handle import (
     FUNCTIONS,
     Build,

@@ -13,12 +13,12 @@ import networkx
 import numpy as np
 
 from graphc import registry
-from graphc.errors import DTypeError, GraphcError, GraphError, ShapeError
+from graphc.errors import GraphcError, GraphError
 from graphc.graph import draws
-from graphc.graph.given import as_data, brief, dtype_of_constant, fixed_shape, initialiser
+from graphc.graph.given import as_data, brief, check_update, dtype_of_constant, fixed_shape, initialiser
 from graphc.graph.handle import Handle
 from graphc.graph.node import LEAVES, Constant, Node, Origin, key_of, user_line
-from graphc.types import Checks, DType, Equation, Type, as_shape, shape_text
+from graphc.types import Checks, DType, Equation, Type, as_shape
 
 
 class _Sealed(dict[Any, Any]):
@@ -72,6 +72,7 @@ class Graph:
         self.reused = 0  # how often an operation was asked for that stood already
         self.initial: dict[int, Any] = {}
         self.state_updates: dict[int, int] = {}
+        self.stand_ins: dict[int, tuple[int, ...]] = {}
         self.streams: set[str] = set()  # names of what is drawn at random
         self._index: dict[Any, int] = {}
         self._named: dict[str, int] = {}
@@ -125,18 +126,22 @@ class Graph:
             raise GraphError(f"constant {brief(array)} is not finite; pass such values as an input")
         return self.constant(Constant.of(array, own))
 
-    def set_update(self, state: Handle, value: Handle) -> None:
-        """Attach ``value`` as the next value of ``state``; raises ``ShapeError`` when the types differ."""
+    def set_update(self, state: Handle, value: Handle, *instead: Handle) -> None:
+        """Attach ``value`` as the next value of ``state``; raises ``ShapeError`` when the types differ.
+
+        A program that lacks inputs of ``value`` takes the first of ``instead`` that needs no others.
+        """
         try:
-            self._own((state, value))
+            self._own((state, value, *instead))
         except GraphError as error:
             raise error.located("set_update", self.here().place) from None
         if self.nodes[state.id].op != "state":
             raise GraphError(
                 f"it is a {self.nodes[state.id].op}, not a state; update it with updates= of gc.compile"
             ).located(state.label, state.place)
-        check_update(state, value)
-        self.state_updates[state.id] = value.id
+        for each in (value, *instead):
+            check_update(state, each)
+        self.state_updates[state.id], self.stand_ins[state.id] = value.id, tuple(each.id for each in instead)
 
     uniform, normal, bernoulli = draws.uniform, draws.normal, draws.bernoulli
 
@@ -371,7 +376,8 @@ class Graph:
         """Whether both hold the same nodes in the same order and the same state updates."""
         if not isinstance(other, Graph):
             return NotImplemented
-        return self.nodes == other.nodes and self.state_updates == other.state_updates
+        updates = self.state_updates == other.state_updates and self.stand_ins == other.stand_ins
+        return updates and self.nodes == other.nodes
 
     __hash__ = None  # pyright: ignore[reportAssignmentType]
 
@@ -384,17 +390,4 @@ class Graph:
         return f"<Graph {self.name!r}: {len(self.nodes)} nodes>"
 
 
-def check_update(target: Handle, value: Handle) -> None:
-    """Raise ``ShapeError`` or ``DTypeError`` when ``value`` cannot replace ``target`` in place."""
-    if value.shape != target.shape:
-        raise ShapeError(
-            f"update has shape {shape_text(value.shape)} and the value it replaces "
-            f"{shape_text(target.shape)}; make them equal"
-        ).located(target.label, target.place)
-    if value.dtype is not target.dtype:
-        raise DTypeError(
-            f"update is {value.dtype} and the value it replaces {target.dtype}; cast it with gc.cast"
-        ).located(target.label, target.place)
-
-
-__all__ = ["LEAVES", "Graph", "Required", "check_update"]
+__all__ = ["LEAVES", "Graph", "Required"]

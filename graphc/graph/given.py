@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from graphc.errors import DTypeError, GraphError, ShapeError
 from graphc.types import DType, Shape, as_shape, shape_text
+
+if TYPE_CHECKING:
+    from graphc.graph.handle import Handle
 
 # Initialisers by name, which ``graphc.init`` enters.
 INITIALISERS: dict[str, Any] = {}
@@ -60,4 +63,25 @@ def brief(array: Any) -> str:
     return str(array) if array.size <= 6 else f"of shape {array.shape}"
 
 
-__all__ = ["INITIALISERS", "as_data", "brief", "dtype_of_constant", "fixed_shape", "initialiser"]
+def check_update(target: Handle, value: Handle) -> None:
+    """Raise ``ShapeError`` or ``DTypeError`` when ``value`` cannot replace ``target`` in place."""
+    if value.shape != target.shape:
+        raise ShapeError(
+            f"update has shape {shape_text(value.shape)} and the value it replaces "
+            f"{shape_text(target.shape)}; make them equal"
+        ).located(target.label, target.place)
+    if value.dtype is not target.dtype:
+        raise DTypeError(
+            f"update is {value.dtype} and the value it replaces {target.dtype}; cast it with gc.cast"
+        ).located(target.label, target.place)
+
+
+__all__ = [
+    "INITIALISERS",
+    "as_data",
+    "brief",
+    "check_update",
+    "dtype_of_constant",
+    "fixed_shape",
+    "initialiser",
+]

@@ -23,14 +23,15 @@ from graphc.size import Size, parse_size
 from graphc.types import DType, Type
 
 _LINE = re.compile(r"%(\d+): (\w+)\[([^\]]*)\] = ([^\s(]+)\((.*)\)(?:\s*#.*)?")
-_UPDATE = re.compile(r"update %(\d+) = %(\d+)")
+_UPDATE = re.compile(r"update %\d+ = %\d+(, %\d+)*")
 _LIMIT = 10_000_000  # characters of one text
 
 
 def print_graph(graph: Graph) -> str:
     """The text form of ``graph``; layers follow as comments."""
     lines = [print_node(graph, at) + _comment(graph, at) for at in range(len(graph))]
-    lines += [f"update %{state} = %{value}" for state, value in graph.state_updates.items()]
+    for state, value in graph.state_updates.items():
+        lines.append(f"update %{state} = {', '.join(f'%{at}' for at in (value, *graph.stand_ins[state]))}")
     return "\n".join(lines)
 
 
@@ -89,9 +90,8 @@ def parse(text: str, name: str = "graph") -> Graph:
 
 def _read_line(graph: Graph, made: dict[int, int], line: str, where: str) -> None:
     try:
-        update = _UPDATE.fullmatch(line.strip())
-        if update:
-            graph.set_update(*(graph.handle(_known(made, int(k))) for k in update.groups()))
+        if _UPDATE.fullmatch(line.strip()):
+            graph.set_update(*(graph.handle(_known(made, int(at))) for at in re.findall(r"\d+", line)))
         else:
             _read_node(graph, made, line)
     except GraphcError as error:

@@ -50,7 +50,8 @@ def softmax_cross_entropy(
 
 
 def _by_index(logits: Handle, targets: Handle) -> Handle:
-    return call("logsumexp", logits, axis=-1) - _of_class(logits, targets)
+    chosen = _of_class(logits, targets)
+    return call("logsumexp", logits, axis=-1) - chosen
 
 
 def _by_probability(logits: Handle, targets: Handle) -> Handle:

@@ -142,6 +142,13 @@ class Applied:
         why = "has no such axis" if given is None else f"has a symbolic number of {what}"
         raise ShapeError(f"input of shape {shape_text(shape)} {why}; {place} must be an int")
 
+    def require_axes(self, *names: str) -> None:
+        """Raise ``ShapeError`` unless the first input has the axes ``names``; a last "..." stands for any further."""
+        have, least = self.inputs[0].ndim, len(names) - (names[-1] == "...")
+        if have < least or (have > least and names[-1] != "..."):
+            shape = shape_text(self.inputs[0].shape)
+            raise ShapeError(f"input of shape {shape} has rank {have}; give ({', '.join(names)})")
+
     def param(self, name: str, shape: Shape, *, init: Any = None, dtype: Any = None) -> Handle:
         """The parameter ``<layer>.<name>``: declared at the first call, later the one that stands.
 

@@ -10,7 +10,7 @@ from graphc.errors import GraphError
 from graphc.graph import Handle
 from graphc.nn.activations import activation_named
 
-Layer = Callable[[Handle], Handle]
+Apply = Callable[[Handle], Handle]
 
 
 class Sequential:
@@ -28,8 +28,8 @@ class Sequential:
 
     __slots__ = ("layers", "name")
 
-    def __init__(self, *layers: Layer | str, name: str = "") -> None:
-        self.layers: tuple[Layer, ...] = tuple(_layer(layer) for layer in layers)
+    def __init__(self, *layers: Apply | str, name: str = "") -> None:
+        self.layers: tuple[Apply, ...] = tuple(map(_layer, layers))
         self.name = name
 
     def __call__(self, x: Handle) -> Handle:
@@ -43,14 +43,20 @@ class Sequential:
         return f"Sequential({', '.join(map(repr, self.layers))})"
 
 
-def _layer(layer: Any) -> Layer:
-    if isinstance(layer, str):
-        return activation_named(layer)
-    if callable(layer):
-        return cast(Layer, layer)
-    raise GraphError(f"{layer!r} is not a layer; give callables on handles or names of activations").located(
-        "Sequential"
-    )
+def _layer(given: Any) -> Apply:
+    try:
+        return layer_of(given)
+    except GraphError as error:
+        raise error.located("Sequential") from None
 
 
-__all__ = ["Layer", "Sequential"]
+def layer_of(given: Any) -> Apply:
+    """``given`` as a callable on handles; a text stands for the activation of that name."""
+    if isinstance(given, str):
+        return activation_named(given)
+    if callable(given) and not isinstance(given, type):
+        return cast(Apply, given)
+    raise GraphError(f"{given!r} is not a layer; give callables on handles or names of activations")
+
+
+__all__ = ["Apply", "Sequential", "layer_of"]

@@ -9,6 +9,7 @@ from graphc.optim.gradients import clip_by_global_norm, clip_by_value, global_no
 from graphc.optim.groups import Groups, Masked, averaged, prune
 from graphc.optim.rules import SGD, AdaGrad, Adam, AdamW, Momentum, Nesterov, RMSProp
 from graphc.optim.schedules import (
+    Hyper,
     Schedule,
     constant,
     cosine,
@@ -20,7 +21,7 @@ from graphc.optim.schedules import (
 )
 
 __all__ = [
-    "SGD", "AdaGrad", "Adam", "AdamW", "At", "Gradients", "Groups", "Masked", "Momentum", "Nesterov", "Optimiser",
-    "RMSProp", "Schedule", "Updates", "averaged", "clip_by_global_norm", "clip_by_value", "constant", "cosine",
-    "exponential", "from_sympy", "global_norm", "linear", "piecewise", "prune", "step_decay", "warmup",
+    "SGD", "AdaGrad", "Adam", "AdamW", "At", "Gradients", "Groups", "Hyper", "Masked", "Momentum", "Nesterov",
+    "Optimiser", "RMSProp", "Schedule", "Updates", "averaged", "clip_by_global_norm", "clip_by_value", "constant",
+    "cosine", "exponential", "from_sympy", "global_norm", "linear", "piecewise", "prune", "step_decay", "warmup",
 ]  # fmt: skip

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import field, make_dataclass
 from typing import Any
 
 from graphc.declare.expression import is_sympy, read_sympy
 from graphc.declare.formula import Formula
-from graphc.declare.text import read_text
+from graphc.declare.text import names_in, read_text
 from graphc.errors import GraphcError, GraphError
 from graphc.graph import Handle, cast_to
 from graphc.optim.base import At, Hyper, Optimiser
 
 _GIVEN = ("p", "g", "t")
+_TAKEN = (*_GIVEN, "step", "keeps", "counts", "decoupled", "formulas", "rule")  # by what every such class has
 
 
 def from_sympy(name: str, formulas: Mapping[str, Any], **hyperparameters: Hyper) -> type[Optimiser]:
@@ -24,7 +24,7 @@ def from_sympy(name: str, formulas: Mapping[str, Any], **hyperparameters: Hyper)
     this step, 1 in the first; the ``hyperparameters``, with their defaults; and the names that formulas give. A name
     that is read before it is given is kept for the next step, as the state ``<parameter>.<name>``, which starts at 0;
     the others are abbreviations. The formula of ``p`` is its next value. The class is called as the built-in ones
-    are, and has ``formulas``.
+    are, and has ``formulas``. ``weight_decay`` is added to the gradient unless it is among the hyperparameters.
 
     Raises ``GraphError`` for formulas without ``p`` and for unknown names, ``ExpressionError`` for what no formula
     reads (see ``from_networkx``).
@@ -43,7 +43,10 @@ def from_sympy(name: str, formulas: Mapping[str, Any], **hyperparameters: Hyper)
         kept, counts = _kept(formulas, hyperparameters)
     except GraphcError as error:
         raise error.located(name) from None
-    own = {"keeps": kept, "counts": counts, "formulas": dict(formulas), "rule": _rule, "__module__": __name__}
+    own: dict[str, Any] = {
+        "keeps": kept, "counts": counts, "decoupled": "weight_decay" in hyperparameters,
+        "formulas": dict(formulas), "rule": _rule, "__module__": __name__,
+    }  # fmt: skip
     given = [(n, "Hyper", field(default=value)) for n, value in hyperparameters.items()]
     made = make_dataclass(name, given, bases=(Optimiser,), namespace=own, frozen=True, slots=True, eq=False)
     made()  # whose defaults are checked
@@ -74,7 +77,7 @@ def _kept(formulas: Mapping[str, Any], hyperparameters: Mapping[str, Any]) -> tu
     """The names that are read before they are given, and whether the step is read."""
     if not isinstance(formulas, Mapping) or "p" not in formulas:  # pyright: ignore[reportUnnecessaryIsInstance]
         raise GraphError(f"{formulas!r} gives no p; give {{..., 'p': the parameter's next value}}")
-    taken = [n for n in hyperparameters if n in _GIVEN or n in formulas]
+    taken = [n for n in hyperparameters if n in _TAKEN or n in formulas]
     if taken:
         raise GraphError(f"{taken[0]!r} is a hyperparameter and more; choose another name")
     known, kept, counts = {*_GIVEN, *hyperparameters}, dict[str, None](), False
@@ -89,14 +92,9 @@ def _kept(formulas: Mapping[str, Any], hyperparameters: Mapping[str, Any]) -> tu
     return tuple(kept), counts
 
 
-_NAME = re.compile(r"(?<![\w.])[^\W\d]\w*(?!\w*\s*\()")
-
-
 def _names(formula: Any) -> set[str]:
-    """The names that ``formula`` reads: symbols, or the words of a text that are no calls."""
-    if is_sympy(formula):
-        return {str(symbol) for symbol in formula.free_symbols}
-    return set(_NAME.findall(str(formula)))
+    """The names that ``formula`` reads."""
+    return {str(s) for s in formula.free_symbols} if is_sympy(formula) else names_in(str(formula))
 
 
 __all__ = ["from_sympy"]

@@ -116,14 +116,19 @@ def _mapping(given: Any, what: str) -> dict[Any, Any]:
 
 
 def _attached(graph: Graph, cone: Cone) -> dict[int, int]:
-    """The attached state updates that need no inputs beyond those of the program."""
+    """Of each state without an update, the first of those attached that needs no inputs beyond the program's."""
     inputs = set(_inputs(cone))
     found: dict[int, int] = {}
     for state, value in graph.state_updates.items():
-        needed = {at for at in graph.ancestors([value]) if graph.nodes[at].op == "input"}
-        if needed <= inputs and state not in cone.updates:
-            found[state] = value
+        values = () if state in cone.updates else (value, *graph.stand_ins[state])
+        for fitting in (at for at in values if _needed(graph, at) <= inputs):
+            found.setdefault(state, fitting)
     return found
+
+
+def _needed(graph: Graph, at: int) -> set[int]:
+    """The inputs that node ``at`` depends on."""
+    return {i for i in graph.ancestors([at]) if graph.nodes[i].op == "input"}
 
 
 def _inputs(cone: Cone) -> list[int]:

@@ -182,6 +182,16 @@ ROWS = [
     ),
     (
         GraphError,
+        lambda: rule({"p": "p - step * g"}, step=1.0),
+        "Mine: 'step' is a hyperparameter and more; choose another name",
+    ),
+    (
+        ExpressionError,
+        lambda: rule({"p": "p -"}),
+        "Mine: 'p -' does not read (invalid syntax); write it as in 'w*x + b'",
+    ),
+    (
+        GraphError,
         lambda: rule({"p": sympy.Symbol("p") - sympy.Symbol("rate")}, r=1.0),
         "Mine: 'rate' in the formula of 'p' is nothing; give it a value",
     ),
