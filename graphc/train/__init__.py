@@ -9,11 +9,11 @@ from graphc.train.fit import fit
 from graphc.train.history import History
 from graphc.train.metrics import Metric, accuracy, confusion_matrix, mae, mse, r2
 from graphc.train.pretrain import Pretrained, pretrain
-from graphc.train.sparse import DenseSparseDense, Masked, dense_sparse_dense
+from graphc.train.sparse import DenseSparseDense, dense_sparse_dense
 from graphc.train.training import Training
 
 __all__ = [
     "Augmentation", "Checkpoint", "DenseSparseDense", "EarlyStopping", "History", "Landscape", "LearningRate",
-    "Masked", "Metric", "Pretrained", "Training", "Watch", "accuracy", "confusion_matrix", "dense_sparse_dense", "fit",
+    "Metric", "Pretrained", "Training", "Watch", "accuracy", "confusion_matrix", "dense_sparse_dense", "fit",
     "landscape", "load", "mae", "mse", "plots", "pretrain", "r2", "read", "save", "watch",
 ]  # fmt: skip
