@@ -277,6 +277,10 @@ def evaluate(expr: Expr, operands: Sequence[Any]) -> Any:
 # ----------------------------------------------------------------------------------------------------- loops
 
 
+ORDERS = ("ascending", "descending")
+SORTING = 10  # operations that sorting costs an element of its output, about
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loop:
     """One loop nest.
@@ -284,9 +288,12 @@ class Loop:
     axes:    sizes of the output's axes, which are iteration axes ``0 .. len(axes) - 1``
     reduce:  sizes of further iteration axes over which ``combine`` folds the expression
     expr:    the scalar expression
-    combine: "" (no reduction), "add", "mul", "maximum", "minimum"
+    combine: "" (no reduction), "add", "mul", "maximum", "minimum", or one of ``ORDERS``: the last axis, four times as
+             long as the one reduced axis, begins with the positions of the elements along that, sorted stably, NaN
+             last in ascending order and first in descending order; the rest of it is room for the work
     scatter: where given, the output has shape ``shape`` and the element goes to this index instead,
              added to what is there (the output starts at zero)
+    running: an output axis along which each element is added to the one before it; nothing else is combined
     """
 
     axes: Shape
@@ -296,6 +303,7 @@ class Loop:
     combine: str = ""
     scatter: tuple[Expr, ...] | None = None
     scatter_shape: Shape = ()
+    running: int | None = None
 
     @property
     def shape(self) -> Shape:
@@ -312,8 +320,12 @@ class Loop:
 
     def cost(self) -> Dim:
         """Floating-point operations of the whole nest, symbolic in the sizes."""
+        if self.combine in ORDERS:
+            return product(self.axes) * SORTING
         each = sum(FUNCTIONS[e.fn].cost for e in walk(self.expr) if is_work(e))
-        return product(self.axes + self.reduce) * (each + (1 if self.combine else 0))
+        return product(self.axes + self.reduce) * (
+            each + (1 if self.combine or self.running is not None else 0)
+        )
 
 
 def is_work(expr: Expr) -> TypeGuard[Call]:

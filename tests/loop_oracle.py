@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.loops import FUNCTIONS, Axis, Call, Const, Expr, Extent, Load, Loop
+from graphc.loops import FUNCTIONS, ORDERS, Axis, Call, Const, Expr, Extent, Load, Loop
 from graphc.size import dim_evaluate
 
 Env = dict[str, int]
@@ -31,7 +31,10 @@ def _run(loop: Loop, sources: Sequence[np.ndarray], sizes: Env) -> np.ndarray:
     result = np.zeros(shape, loop.dtype.numpy)
     for at in itertools.product(*outer):
         value = _reduced(loop, at, inner, sources, sizes)
-        if loop.scatter is None:
+        if loop.running is not None and at[loop.running]:
+            before = (*at[: loop.running], at[loop.running] - 1, *at[loop.running + 1 :])
+            result[at] = result[before] + value
+        elif loop.scatter is None:
             result[at] = value
         else:
             result[_place(loop.scatter, at, sources, sizes, shape)] += value
@@ -46,10 +49,21 @@ def _reduced(loop: Loop, at: tuple[int, ...], inner: Any, sources: Sequence[np.n
     if loop.combine == "argmax":
         assert len(inner) == 1
         return int(np.argmax(np.array(values)))
+    if loop.combine in ORDERS:
+        assert len(inner) == 1
+        order = _sorted(values, descending=loop.combine == "descending")
+        return np.int64(order[at[-1]] if at[-1] < len(order) else 0)
     total: Any = _identity(loop)
     for value in values:
         total = _COMBINE[loop.combine](total, value)
     return total
+
+
+def _sorted(values: Sequence[Any], *, descending: bool) -> list[int]:
+    """Positions in order; NaN counts as the largest."""
+    sign = -1 if descending else 1
+    keys = [(sign, 0.0) if value != value else (0, sign * value.item()) for value in values]
+    return sorted(range(len(values)), key=keys.__getitem__)
 
 
 _COMBINE: dict[str, Any] = {"add": np.add, "mul": np.multiply, "maximum": np.maximum, "minimum": np.minimum}

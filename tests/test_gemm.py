@@ -147,7 +147,17 @@ def test_a_row_has_the_same_bytes_however_rows_are_split(
 ) -> None:
     dtype, product = compiled
     rng = np.random.default_rng(4)
-    for m, n, k in [(29, 37, 40), (50, 1, 70), (70, 10, 300), (270, 33, 20), (23, 300, 33)]:
+    shapes = [
+        (29, 37, 40),
+        (50, 1, 70),
+        (70, 10, 300),
+        (270, 33, 20),
+        (23, 300, 33),
+        (31, 3, 7),
+        (40, 6, 33),
+        (9, 16, 1),
+    ]
+    for m, n, k in shapes:
         a, b = matrix(rng, m, k, left, dtype), matrix(rng, k, n, right, dtype)
         whole, parts = np.zeros((m, n), dtype), np.zeros((m, n), dtype)
         product(a, b, whole, 0, 0, m)
@@ -159,13 +169,14 @@ def test_a_row_has_the_same_bytes_however_rows_are_split(
 
 def test_infinities_and_nan_of_one_row_or_column_stay_there(compiled: tuple[np.dtype, Product]) -> None:
     dtype, product = compiled
-    a, b = np.ones((11, 19), dtype), np.ones((19, 21), dtype)
-    a[4, 3], b[5, 20] = np.nan, np.inf
-    c = np.zeros((11, 21), dtype)
-    product(a, b, c, 0, 0, 11)
-    assert np.isnan(c[4]).all()
-    np.testing.assert_array_equal(np.delete(c, 4, axis=0)[:, :20], 19)
-    np.testing.assert_array_equal(np.delete(c, 4, axis=0)[:, 20], np.inf)
+    for n, bad in itertools.product((21, 10, 3), (3, 18)):
+        a, b = np.ones((11, 19), dtype), np.ones((19, n), dtype)
+        a[4, 3], b[bad, n - 1] = np.nan, np.inf
+        c = np.zeros((11, n), dtype)
+        product(a, b, c, 0, 0, 11)
+        assert np.isnan(c[4]).all()
+        np.testing.assert_array_equal(np.delete(c, 4, axis=0)[:, : n - 1], 19)
+        np.testing.assert_array_equal(np.delete(c, 4, axis=0)[:, n - 1], np.inf)
 
 
 @pytest.fixture
@@ -203,7 +214,16 @@ def test_nothing_is_read_beyond_the_matrices(
 ) -> None:
     dtype, product = compiled
     rng = np.random.default_rng(5)
-    for m, n, k in [(1, 1, 7), (1, 10, 3), (9, 10, 5), (7, 35, 13), (50, 1, 21), (49, 130, 9)]:
+    for m, n, k in [
+        (1, 1, 7),
+        (1, 10, 3),
+        (9, 10, 5),
+        (9, 3, 6),
+        (2, 4, 5),
+        (7, 35, 13),
+        (50, 1, 21),
+        (49, 130, 9),
+    ]:
         a = at_the_end(matrix(rng, m, k, left, dtype))
         b = at_the_end(matrix(rng, k, n, right, dtype))
         c = at_the_end(np.zeros((m, n), dtype))

@@ -28,6 +28,7 @@ class Access:
         self.nests = {n.number: n for n in kernel.nests}
         self.row_scalars: dict[int, str] = {}  # registers that hold one element a row
         self.elements: dict[int, str] = {}  # registers of the innermost iteration
+        self.sums: dict[int, str] = {}  # registers of running sums along the innermost loop
         self.nest: Nest | None = None  # whose expression is being written
         self.loops: tuple[tuple[int, ...], ...] = ()  # collapsed groups of inner positions
         self.known: dict[
@@ -100,6 +101,14 @@ class Access:
         stride = [steps.get(axis, 0) if axis < len(shape) else 0 for axis in nest.order]
         head = [self.frame.times("tile", product(shape[skip:]))] if nest.partial or skip else []
         return sum_of([*head, self._linear(stride)])
+
+    def before(self, nest: Nest) -> tuple[str, str]:
+        """The index along the axis of running sums, and the element before the current one along it."""
+        axis = nest.loop.running
+        assert axis is not None
+        step = self.frame.times("1", strides(nest.loop.axes)[axis])
+        place = f"{self._store_offset(nest)} - {step.removeprefix('1 * ')}"
+        return self._axis(nest.order.index(axis)), f"{self.frame.buffer(nest.number)}[{place}]"
 
     def scattered(self, nest: Nest) -> str:
         """The element of memory to which a scattering nest adds."""

@@ -33,7 +33,8 @@ class Collapse:
     def _keeps_rows(self, nest: Nest) -> bool:
         """Whether something happens once a row."""
         scratch = self.kernel.place[nest.number] == "scratch"
-        return bool(nest.loop.combine) or nest.loop.scatter is not None or scratch
+        once = bool(nest.loop.combine) or nest.loop.scatter is not None
+        return once or nest.loop.running is not None or scratch
 
     def groups(self, inner: Inner) -> tuple[tuple[int, ...], ...]:
         """Inner positions grouped so that every access walks each group like one axis."""
@@ -50,6 +51,8 @@ class Collapse:
         first, second = nest.order[self.rows + a], nest.order[self.rows + b]
         outputs = len(nest.loop.axes)
         if (first < outputs) != (second < outputs) or nest.loop.scatter is not None:
+            return False
+        if nest.loop.running in (first, second):
             return False
         if first < outputs and second != first + 1:
             return False

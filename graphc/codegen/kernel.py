@@ -14,10 +14,11 @@ from graphc.codegen.collapse import Collapse
 from graphc.codegen.frame import Frame, KernelText, sum_of
 from graphc.codegen.products import write_product
 from graphc.codegen.ranges import parts
-from graphc.codegen.scalar import identity_element
+from graphc.codegen.scalar import constant, identity_element
+from graphc.codegen.sorts import write_sort
 from graphc.codegen.statements import Statements
 from graphc.lower.fuse import Nest
-from graphc.lower.kernels import Inner, Kernel, Product, Rows, inner_axes
+from graphc.lower.kernels import Inner, Kernel, Product, Rows, Sort, inner_axes
 from graphc.lower.schedule import Schedule
 from graphc.size import symbol
 from graphc.types import Dim, product
@@ -43,6 +44,8 @@ class _KernelWriter:
             self.access.row_scalars = {}  # a register lives as long as the row; other segments read memory
             if isinstance(segment, Product):
                 self.product(segment.nest)
+            elif isinstance(segment, Sort):
+                write_sort(self.frame, segment.nest, self.rows)
             else:
                 self.row_segment(segment)
         return self.frame.text()
@@ -136,6 +139,7 @@ class _KernelWriter:
         if depth == len(self.access.loops):
             self.statements.write(inner, totals)
             return
+        self.access.sums = {n.number: self.start_sum(n) for n in inner.nests if self.runs_at(n, depth)}
         for loop in self.loops_at(inner, depth):
             with self.frame.block(loop):
                 self.level(inner, depth + 1, {**totals, **registers})
@@ -165,6 +169,18 @@ class _KernelWriter:
         first = reduced.index(True) if True in reduced else -1
         starts = (d for d, group in enumerate(self.access.loops) if group[0] == first)
         return next(starts, len(self.access.loops)) == depth
+
+    def runs_at(self, nest: Nest, depth: int) -> bool:
+        """Whether the loop at ``depth`` is the innermost one and walks the axis of running sums."""
+        if nest.loop.running is None or depth + 1 < len(self.access.loops):
+            return False
+        return self.access.loops[depth] == (nest.order.index(nest.loop.running) - self.rows,)
+
+    def start_sum(self, nest: Nest) -> str:
+        """A register set to what any element can be added to without changing it: -0, for 0 + -0 is 0."""
+        name = self.frame.fresh("s")
+        self.put(f"{name} = {constant(-0.0 if nest.loop.dtype.is_float else 0, nest.loop.dtype)}")
+        return name
 
     def reduces(self, nest: Nest) -> list[bool]:
         """Which inner axes of ``nest``, from the outermost, are reduced ones."""

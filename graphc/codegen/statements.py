@@ -65,6 +65,8 @@ class Statements:
     def _element(self, nest: Nest, text: str) -> None:
         name = self.frame.fresh("v")
         self.frame.put(f"{name} = {text}")
+        if nest.loop.running is not None:
+            name = self._running(nest, name)
         self.access.elements[nest.number] = name
         self.keep(nest, name)
 
@@ -74,6 +76,15 @@ class Statements:
             self.access.row_scalars[nest.number] = name
         if self.place[nest.number] in ("memory", "scratch"):
             self.frame.put(f"{self.access.target(nest)} = {name}")
+
+    def _running(self, nest: Nest, text: str) -> str:
+        """``text`` added to the element before, in order: sums along an axis are what they are one by one."""
+        total, dtype = self.access.sums.get(nest.number), nest.loop.dtype
+        name = total or self.frame.fresh("v")
+        index, before = ("", total) if total else self.access.before(nest)
+        added = f"{before} + {text}" if dtype.is_float else f"{dtype.short}({before} + {text})"
+        self.frame.put(f"{name} = {added if total else f'({added} if {index} > 0 else {text})'}")
+        return name
 
     def _scatter(self, nest: Nest, text: str) -> None:
         place = self.access.scattered(nest)

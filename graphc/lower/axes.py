@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from graphc.loops import Axis, Call, Const, Expr, Extent, Load, Loop, walk
+from graphc.loops import ORDERS, Axis, Call, Const, Expr, Extent, Load, Loop, walk
 from graphc.size import dim_evaluate, dim_symbols
 from graphc.types import Dim, DType, Shape, product
 
@@ -29,7 +29,7 @@ def iteration_order(loop: Loop) -> tuple[int, ...]:
     innermost loop reads contiguously whether it reduces rows or columns.
     """
     count = len(dims(loop))
-    if not loop.combine or loop.scatter is not None:
+    if not loop.combine or loop.combine in ORDERS or loop.scatter is not None:
         return tuple(range(count))
     seen = _axes_of(_widest(loop))
     outputs = [k for k in range(len(loop.axes)) if k not in seen]

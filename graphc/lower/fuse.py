@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from graphc.loops import FUNCTIONS, Axis, Call, Load, Loop, children, walk
+from graphc.loops import FUNCTIONS, ORDERS, Axis, Call, Load, Loop, children, walk
 from graphc.lower.axes import (
     Contraction,
     affine,
@@ -161,13 +161,15 @@ def as_nest(value: Value, shapes: Sequence[Shape]) -> Nest:
     if product is not None:
         return Nest(value, product.order, product.rows, partial=value.kind == "partial", product=product)
     order = iteration_order(loop)
+    if loop.combine in ORDERS:
+        return Nest(value, order, order[: len(loop.axes) - 1])
     if value.kind == "partial":
         return Nest(value, order, order[: leading_reduced(loop, order)], partial=True)
     if leading_reduced(
         loop, order
     ):  # the combination of partial results: few of them, so columns are the rows
         order = tuple(range(len(dims(loop))))
-    return Nest(value, order, order[: row_count(loop, order)])
+    return Nest(value, order, order[: row_count(loop, order)][: loop.running])
 
 
 class _Fusion:
@@ -237,7 +239,8 @@ class _Fusion:
 
     def waits(self, nest: Nest) -> bool:
         """Whether ``nest`` is left to its first reader: a cheap map of values in memory need not be stored."""
-        if nest.loop.combine or nest.loop.scatter is not None or nest.number in self.stored:
+        whole = nest.loop.combine or nest.loop.scatter is not None or nest.loop.running is not None
+        if whole or nest.number in self.stored:
             return False
         computed = {self.program.root(s) for s in sources(nest.value)} & set(self.nests)
         return bool(computed) and computed <= self.stored and operations(nest.loop) <= CHEAP

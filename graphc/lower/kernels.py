@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from graphc.loops import Load
+from graphc.loops import ORDERS, Load
 from graphc.lower.axes import dims, is_identity
 from graphc.lower.fuse import CHEAP, Group, Nest, operations
 from graphc.types import Shape
@@ -47,7 +47,18 @@ class Product:
         return [self.nest]
 
 
-Segment = Rows | Product
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """Rows put in order, one by one."""
+
+    nest: Nest
+
+    @property
+    def nests(self) -> list[Nest]:
+        return [self.nest]
+
+
+Segment = Rows | Product | Sort
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +95,13 @@ def arrange(group: Group, stored: frozenset[int], overwrites: Mapping[int, int])
 def _segments(group: Group, overwrites: Mapping[int, int]) -> Iterator[Segment]:
     pending: list[Nest] = []
     for nest in group.nests:
-        if nest.product is None:
+        if nest.product is None and nest.loop.combine not in ORDERS:
             pending.append(nest)
             continue
         if pending:
             yield Rows(_inner_loops(pending, len(group.rows), overwrites))
         pending = []
-        yield Product(nest)
+        yield Product(nest) if nest.product is not None else Sort(nest)
     if pending:
         yield Rows(_inner_loops(pending, len(group.rows), overwrites))
 
@@ -171,11 +182,12 @@ def _places(
     segment_of = {n.number: k for k, s in enumerate(segments) for n in s.nests}
     inner_of = {n.number: i for s in segments if isinstance(s, Rows) for i in s.inners for n in i.nests}
     by_number = {n.number: n for n in group.nests}
+    kept = _Kept(segments, overwrites, len(group.rows))
     places: dict[int, str] = {}
     for nest in group.nests:
         readers = [r for r in group.nests if any(load.source == nest.number for load in r.loop.loads())]
         place = _place(nest, readers, segment_of, inner_of, stored, len(group.rows))
-        if place == "scratch" and _is_cheap(nest, by_number, places, overwrites, len(group.rows)):
+        if place == "scratch" and _is_cheap(nest, by_number, places, len(group.rows)) and kept(nest, readers):
             place = "again"
         places[nest.number] = place
         yield nest.number, place
@@ -191,6 +203,8 @@ def _place(
 ) -> str:
     if nest.number in stored or nest.partial or nest.product is not None:
         return "memory"
+    if nest.loop.running is not None or nest.loop.combine in ORDERS:
+        return "memory"
     if any(segment_of[r.number] != segment_of[nest.number] for r in readers):
         return "memory"
     if is_row_scalar(nest, rows):
@@ -205,21 +219,51 @@ def is_row_scalar(nest: Nest, rows: int) -> bool:
     return not nest.partial and len(nest.loop.axes) == rows
 
 
-def _is_cheap(
-    nest: Nest,
-    by_number: Mapping[int, Nest],
-    places: Mapping[int, str],
-    overwrites: Mapping[int, int],
-    rows: int,
-) -> bool:
-    """Whether computing the value again costs little and reads nothing that is overwritten meanwhile."""
+def _is_cheap(nest: Nest, by_number: Mapping[int, Nest], places: Mapping[int, str], rows: int) -> bool:
+    """Whether computing the value again costs little and reads memory alone."""
     if nest.loop.combine or nest.loop.scatter is not None:
         return False
     reads = {load.source for load in nest.loop.loads()}
     passing = any(
         places.get(r) in ("again", "register") and not is_row_scalar(by_number[r], rows) for r in reads
     )
-    return operations(nest.loop) <= CHEAP and not passing and not reads & set(overwrites.values())
+    return operations(nest.loop) <= CHEAP and not passing
+
+
+class _Kept:
+    """Tells whether what a value is made of is still there wherever the value is read."""
+
+    def __init__(self, segments: Sequence[Segment], overwrites: Mapping[int, int], rows: int) -> None:
+        self.rows = rows
+        self.at = {
+            n.number: (k, j, i)
+            for k, s in enumerate(segments)
+            for j, nests in enumerate(
+                [inner.nests for inner in s.inners] if isinstance(s, Rows) else [s.nests]
+            )
+            for i, n in enumerate(nests)
+        }
+        self.writer = {old: new for new, old in overwrites.items() if new in self.at}
+
+    def __call__(self, nest: Nest, readers: Sequence[Nest]) -> bool:
+        """Each operand overwritten in this kernel is so after the last reader's loop, or element by element in it."""
+        return all(
+            self._before(nest, load, r)
+            for load in nest.loop.loads()
+            if load.source in self.writer
+            for r in readers
+        )
+
+    def _before(self, nest: Nest, load: Load, reader: Nest) -> bool:
+        here, there = self.at[reader.number], self.at[self.writer[load.source]]
+        if here[:2] != there[:2]:
+            return here < there
+        steps = (
+            in_step(reader, each, nest, self.rows)
+            for each in reader.loop.loads()
+            if each.source == nest.number
+        )
+        return here < there and is_identity(load.index, nest.order) and all(steps)
 
 
 __all__ = [
@@ -228,6 +272,7 @@ __all__ = [
     "Product",
     "Rows",
     "Segment",
+    "Sort",
     "arrange",
     "in_step",
     "inner_axes",

@@ -272,7 +272,9 @@ class _Relabelling:
         scatter = loop.scatter
         if scatter is not None:
             scatter = tuple(rebuild(e, visit) for e in scatter)
-        return replace(loop, axes=tuple(loop.axes[k] for k in order), expr=expr, scatter=scatter)
+        axes, running = tuple(loop.axes[k] for k in order), loop.running
+        running = None if running is None else order.index(running)
+        return replace(loop, axes=axes, expr=expr, scatter=scatter, running=running)
 
     def operands(self, value: Value, window: Window) -> dict[Load, Load]:
         """What a nest with windows reads instead of operands that do not lie as it wants: copies of them."""

@@ -14,6 +14,7 @@ from dataclasses import replace
 from graphc import registry
 from graphc.graph import Cone, Node, together
 from graphc.loops import (
+    ORDERS,
     Axis,
     Call,
     Const,
@@ -142,6 +143,7 @@ class Expansion:
 
     def prepared(self, at: int, loop: Loop, seen: Sequence[tuple[int, Shape]]) -> Loop:
         """``loop`` over value numbers, unit axes dropped, data movement of its operands read through."""
+        sorts = loop.combine in ORDERS  # which happens in memory
         contraction = bool(loop.combine) and isinstance(loop.expr, Call) and loop.expr.fn == "mul"
         count = product(loop.axes + loop.reduce)
 
@@ -156,6 +158,8 @@ class Expansion:
             if not isinstance(expr, Load):
                 return None
             number, shape = seen[expr.source]
+            if sorts:
+                return Load(number, inside(expr.index, shape), expr.dtype)
             return self.read(number, inside(expr.index, shape), only_loads=contraction)
 
         made = map_expressions(_squeeze(loop), lambda e: fold(rebuild(e, visit)), scattered=False)
@@ -233,7 +237,9 @@ def _squeeze(loop: Loop) -> Loop:
         renumbered[number] = Const(0, DType.I64) if dim == 1 else Axis(used)
     mapped = map_expressions(loop, lambda e: at_index(e, renumbered))
     reduce = tuple(d for d in loop.reduce if d != 1)
-    made = replace(mapped, axes=tuple(d for d in loop.axes if d != 1), reduce=reduce)
+    along = renumbered.get(loop.running) if loop.running is not None else None
+    running = along.number if isinstance(along, Axis) else None
+    made = replace(mapped, axes=tuple(d for d in loop.axes if d != 1), reduce=reduce, running=running)
     return _of_one(made) if loop.combine and not reduce else made
 
 

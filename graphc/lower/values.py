@@ -112,9 +112,10 @@ def describe(value: Value) -> str:
     if value.loop is None:
         return f"view of v{value.source}{place}" if value.kind == "view" else f"{value.kind} %{value.node}"
     loop = value.loop
+    running = "" if loop.running is None else f" sums along {loop.running} of"
     over = f" {loop.combine} over ({','.join(map(str, loop.reduce))}) of" if loop.combine else ""
     kept = f", kept in v{value.source}{place}" if value.source >= 0 else ""
-    return f"={over} {text(loop.expr)}{kept}"
+    return f"={over}{running} {text(loop.expr)}{kept}"
 
 
 def text(expr: Expr) -> str:
@@ -182,7 +183,9 @@ def map_expressions(loop: Loop, visit: Callable[[Expr], Expr], *, scattered: boo
 
 def moves_data(loop: Loop | None) -> bool:
     """Whether a nest computes nothing: it only reads, places, compares or numbers elements, one for each."""
-    if loop is None or loop.combine or loop.scatter is not None or _reads(loop.expr) > 1:
+    if loop is None or loop.combine or loop.scatter is not None or loop.running is not None:
+        return False
+    if _reads(loop.expr) > 1:
         return False
     return not any(is_work(e) and e.fn not in ("guard", "cast") for e in walk(loop.expr))
 

@@ -2,14 +2,15 @@
 
 In the order of flow: ``symbolic`` (SymPy bodies), ``elementwise``, ``bodies`` and ``functions`` (what
 has one body), ``casting``, ``rules`` (what the others share); ``reduce``, ``extremum``, ``product``, ``softmax``,
-``contract``, ``layout``, ``slicing``, ``index``, ``counting``, ``random`` (the families); ``repeat``,
-``scan_rules``, ``scan`` (loops over bodies of them); ``weave``, ``sliding``, ``spreading``, ``correlate``,
-``window``, ``pooling`` (windows); ``statistics``, ``einsum``, ``shaping``, ``gathering``, ``getitem``, ``scanning``,
-``windows``, ``noise``, ``activations``, ``normalise``, ``attention`` (functions for users over them).
+``contract``, ``layout``, ``slicing``, ``index``, ``counting``, ``random``, ``cumulative``, ``sorting`` (the
+families); ``repeat``, ``scan_rules``, ``scan`` (loops over bodies of them); ``weave``, ``sliding``, ``spreading``,
+``correlate``, ``window``, ``pooling`` (windows); ``statistics``, ``einsum``, ``shaping``, ``gathering``, ``getitem``,
+``scanning``, ``windows``, ``noise``, ``activations``, ``normalise``, ``attention`` (functions for users over them).
 """
 
 from graphc.ops import functions, casting  # noqa: I001 - the order of flow
-from graphc.ops import reduce, extremum, product, softmax, contract, layout, slicing, index, counting, random
+from graphc.ops import reduce, extremum, product, softmax, contract, layout, slicing, index, counting
+from graphc.ops import random, cumulative, sorting
 from graphc.ops import scan, weave, sliding, spreading, correlate, window, pooling
 from graphc.ops import statistics, einsum, shaping, gathering, getitem, scanning, windows, noise
 from graphc.ops import activations, normalise, attention
@@ -21,6 +22,7 @@ __all__ = [
     "contract",
     "correlate",
     "counting",
+    "cumulative",
     "einsum",
     "extremum",
     "functions",
@@ -40,6 +42,7 @@ __all__ = [
     "slicing",
     "sliding",
     "softmax",
+    "sorting",
     "spreading",
     "statistics",
     "weave",

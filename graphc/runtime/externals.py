@@ -14,11 +14,13 @@ from types import MappingProxyType
 
 #: The function in which workers live.
 WORK = "graphc_work"
+ELEMENTS = ("f32", "f64", "i32", "i64", "b1")
 #: Symbol of each function in the kernel language, with the module and the function where its text is.
 SOURCES = MappingProxyType(
     {
         "graphc_gemm_f32": ("graphc.runtime.gemm", "gemm_f32"),
         "graphc_gemm_f64": ("graphc.runtime.gemm", "gemm_f64"),
+        **{f"graphc_argsort_{kind}": ("graphc.runtime.sorting", f"argsort_{kind}") for kind in ELEMENTS},
         "graphc_admit": ("graphc.runtime.guards", "admit"),
         "graphc_run_team": ("graphc.runtime.team", "run_team"),
         WORK: ("graphc.runtime.team", "work"),

@@ -35,7 +35,6 @@ GFLOP/s in float32 on one Zen 5 core with AVX-512, whose peak is 240, beside Ope
 form   m     n     k    graphc  OpenBLAS
 ====  ====  ====  ====  ======  ========
 NN     32   128    64      234       190
-NN     32    10   128      126        64
 TN     64   128    32      230       180
 TN    128    10    32      109        69
 NT     32   128    10      153        51
@@ -60,6 +59,7 @@ from llvmlite import ir
 
 from graphc.runtime.gemm_dots import dot
 from graphc.runtime.gemm_packs import buffer, pack_columns, pack_elements, pack_rows, pack_tiles
+from graphc.runtime.gemm_pairs import apart, pack_pairs, paired
 from graphc.runtime.gemm_tiles import panel, tile
 from graphc.runtime.gemm_vectors import Host, Vectors, host, word
 from graphc.runtime.scalars import maximum_i64, minimum_i64, quotient, remainder
@@ -70,6 +70,10 @@ _PANEL = 32768
 _ROWS = 256
 #: Bytes of a packed block of A.
 _BLOCK = 131072
+#: Rows of A for which no few columns of B are woven.
+_FEW = 4
+#: Bytes over which the rows of a factor may be spread to be read where they lie.
+_NEAR = 16384
 
 
 def gemm(element: ir.Type, processor: Host) -> Callable[..., None]:
@@ -85,15 +89,23 @@ def gemm(element: ir.Type, processor: Host) -> Callable[..., None]:
     deepest = _PANEL // (columns * size)
     tall = 8 if processor.registers == 32 else 6
     multiply = word("panel", 17, panel(vectors, rows=tall, masks=masks))
+    multiply_halves, multiply_pairs = (
+        word(f"paired_{count}", 15, paired(vectors, rows=tall, columns=count)) for count in (1, 2)
+    )
+    multiply_apart = word("apart", 15, apart(vectors, rows=_FEW))
     multiply_row = word("row", 16, tile(vectors, rows=1, columns=8, masks=masks))
     multiply_vectors = word("dot", 5, dot(vectors))
     copy_rows = word("pack_rows", 5, pack_rows(vectors, columns=2, masks=masks))
     copy_columns = word("pack_columns", 5, pack_columns(vectors, columns=2, masks=masks))
+    copy_halves, copy_pairs = (
+        word(f"pack_pairs_{count}", 7, pack_pairs(vectors, columns=count, masks=masks)) for count in (1, 2)
+    )
     copy_elements = word("pack_elements", 6, pack_elements(vectors, columns=2))
     group = 8  # room for a tall tile's column of A
     copy_tiles = word("pack_tiles", 5, pack_tiles(element, rows=tall, room=group))
     room, block = buffer(_PANEL), buffer(_BLOCK)
-    pairs = _BLOCK // (2 * group * size)  # of packed tiles in a block, each times its depth
+    near = _NEAR
+    blocks_of_two = _BLOCK // (2 * group * size)  # of packed tiles in a block, each times its depth
 
     def function(
         m, n, k, a, row_stride_a, col_stride_a, b, row_stride_b, col_stride_b, c, row_stride_c, accumulate, stretches,
@@ -108,10 +120,12 @@ def gemm(element: ir.Type, processor: Host) -> Callable[..., None]:
             for i in range(m):
                 multiply_vectors(k, a + i * row_stride_a * size, b, c + i * row_stride_c * size, accumulate)
             return
+        pairs = n <= lanes and col_stride_a == 1
         if n == 1 and plain and row_stride_a == 1 and row_stride_c == 1:
             # A column of C is a row as well, and A's columns are the rows of the second factor.
             n = m
             m = run = col_stride_b = 1
+            pairs = False  # or the bytes of a row would depend on how many there are
             a, b = b, a
             col_stride_a, row_stride_b = row_stride_b, col_stride_a
         done = 0
@@ -126,8 +140,10 @@ def gemm(element: ir.Type, processor: Host) -> Callable[..., None]:
         # Rows a multiple of 1 KiB apart share few lines of the cache; else packing pays only if used often.
         # Columns of one panel whose rows follow one another are packed already.
         narrow = n <= columns and row_stride_b <= columns
-        often = m >= (24 if remainder(row_stride_b * size, 1024) == 0 else 64) and not narrow
-        copies = col_stride_b != 1 or often
+        # What is used but little and lies within less than the cache holds is read where it lies.
+        near_b = m <= wide and k * stretches * row_stride_b * size <= near
+        often = m >= (24 if remainder(row_stride_b * size, 1024) == 0 else 64) and not narrow and not near_b
+        copies = col_stride_b != 1 or often or pairs
         blocks = maximum_i64(quotient(k + deepest - 1, deepest), 1)
         depth = maximum_i64((quotient(k + blocks - 1, blocks) + lanes - 1) & -lanes, lanes)
         # A block is a part of one stretch, or as many whole ones as a packed panel holds; unpacked, it is everything.
@@ -139,8 +155,9 @@ def gemm(element: ir.Type, processor: Host) -> Callable[..., None]:
             depth = maximum_i64(k, 1)
             together = stretches
         copied, tiles = room(), block()
-        packs = row_stride_a == 1 and col_stride_a != 1 and n >= 4 * columns and plain
-        most = maximum_i64(quotient(pairs, depth) * 2 * tall if packs else _ROWS, 1)
+        near_a = n <= wide and k * col_stride_a * size <= near
+        packs = row_stride_a == 1 and col_stride_a != 1 and n >= 4 * columns and plain and not near_a
+        most = maximum_i64(quotient(blocks_of_two, depth) * 2 * tall if packs else _ROWS, 1)
         for first in range(0, stretches, together):
             count = minimum_i64(stretches - first, together)
             for start in range(0, maximum_i64(k, 1), depth):
@@ -158,6 +175,25 @@ def gemm(element: ir.Type, processor: Host) -> Callable[..., None]:
                         source = b + ((first * k + start) * row_stride_b + left * col_stride_b) * size
                         stride = row_stride_b
                         whole = masks or width == columns
+                        if pairs:
+                            if m <= _FEW and masks and col_stride_b == 1:
+                                multiply_apart(
+                                    rows, width, steps, x, row_stride_a, source, row_stride_b, y, row_stride_c, adds,
+                                    count, stretch_a, place, run, run_a,
+                                )  # fmt: skip
+                            elif 2 * n <= lanes:
+                                copy_halves(steps, width, source, row_stride_b, col_stride_b, count, copied)
+                                multiply_halves(
+                                    rows, width, steps, x, row_stride_a, copied, 0, y, row_stride_c, adds, count,
+                                    stretch_a, place, run, run_a,
+                                )  # fmt: skip
+                            else:
+                                copy_pairs(steps, width, source, row_stride_b, col_stride_b, count, copied)
+                                multiply_pairs(
+                                    rows, width, steps, x, row_stride_a, copied, 0, y, row_stride_c, adds, count,
+                                    stretch_a, place, run, run_a,
+                                )  # fmt: skip
+                            continue
                         if copies or not whole:
                             if col_stride_b == 1 and whole:
                                 copy_rows(steps * count, width, source, row_stride_b, copied)

@@ -10,12 +10,10 @@ readable.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from llvmlite import ir
 from numba.core import types
 
-from graphc.runtime.gemm_vectors import Emitter, Vectors, counted_loop, lesser, outlined
+from graphc.runtime.gemm_vectors import Emitter, Vectors, counted_loop, lesser, outlined, shuffled
 from graphc.runtime.intrinsics import WORD, Word, define
 
 _LINE = 64
@@ -183,14 +181,8 @@ def _exchanged(builder: ir.IRBuilder, square: list[ir.Value], step: int) -> list
     upper = [len(square) + lane - step if lane & step else lane for lane in lanes]
     lower = [len(square) + lane if lane & step else lane + step for lane in lanes]
     return [
-        _shuffle(builder, square[i - step], square[i], lower)
+        shuffled(builder, square[i - step], square[i], lower)
         if i & step
-        else _shuffle(builder, square[i], square[i + step], upper)
+        else shuffled(builder, square[i], square[i + step], upper)
         for i in lanes
     ]
-
-
-def _shuffle(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, lanes: Sequence[int]) -> ir.Value:
-    """The chosen lanes of two vectors, those of the second counted on."""
-    kind = ir.VectorType(ir.IntType(32), len(lanes))
-    return builder.shuffle_vector(a, b, ir.Constant(kind, list(lanes)))

@@ -43,35 +43,48 @@ def panel(vectors: Vectors, *, rows: int, masks: bool) -> Emitter:
         stretch_a, place, run, run_a, next_a,
     ):  # fmt: skip
         fits = builder.icmp_signed("<=", width, WORD(vectors.lanes))
-        packed = builder.icmp_signed("!=", next_a, WORD(0))
-        step_c = builder.mul(row_stride_c, WORD(vectors.size * rows))
-        wrap = builder.sub(run_a, builder.mul(builder.sub(run, WORD(1)), row_stride_a))
 
-        def step(index, c):
-            done = builder.mul(index, WORD(rows))
-            height = lesser(builder, builder.sub(m, done), WORD(rows))
-            position = builder.add(place, done)
-            here = builder.urem(position, run)
-            runs = builder.mul(builder.udiv(position, run), run_a)
-            offset = builder.add(runs, builder.mul(here, row_stride_a))
-            offset = builder.select(packed, builder.mul(index, next_a), offset)
-            first = builder.add(a, builder.mul(offset, WORD(vectors.size)))
+        def a_tile(count, first, left, wrap, c):
             values = (
-                height, width, k, first, row_stride_a, col_stride_a, b, row_stride_b, c, row_stride_c, accumulate,
-                stretches, stretch_a, builder.sub(run, here), run, wrap,
+                count, width, k, first, row_stride_a, col_stride_a, b, row_stride_b, c, row_stride_c, accumulate,
+                stretches, stretch_a, left, run, wrap,
             )  # fmt: skip
-            low, middle = (builder.icmp_signed("<=", height, WORD(each)) for each in heights[:2])
+            low, middle = (builder.icmp_signed("<=", count, WORD(each)) for each in heights[:2])
             with builder.if_else(fits) as (single, double):
                 with single:
                     _first_of(builder, [(low, one[0]), (middle, one[1])], one[2], values)
                 with double:
                     _first_of(builder, [(low, two[0]), (middle, two[1])], two[2], values)
-            return [builder.add(c, step_c)]
 
-        count = builder.udiv(builder.add(m, WORD(rows - 1)), WORD(rows))
-        counted_loop(builder, count, [c], step)
+        rows_by_tiles(
+            builder, vectors, rows, m, a, row_stride_a, c, row_stride_c, place, run, run_a, next_a, a_tile
+        )
 
     return outlined("panel", _COMMON + 4, emit)
+
+
+def rows_by_tiles(
+    builder, vectors: Vectors, rows: int, m, a, row_stride_a, c, row_stride_c, place, run, run_a, next_a, write: Emitter
+) -> None:  # fmt: skip
+    """Walk down A and C in tiles of `rows` rows with `write(count, a, left, wrap, c)`: how many rows there are, where
+    they begin, and the tile's parameters of runs."""
+    packed = builder.icmp_signed("!=", next_a, WORD(0))
+    step_c = builder.mul(row_stride_c, WORD(vectors.size * rows))
+    wrap = builder.sub(run_a, builder.mul(builder.sub(run, WORD(1)), row_stride_a))
+
+    def step(index, c):
+        done = builder.mul(index, WORD(rows))
+        count = lesser(builder, builder.sub(m, done), WORD(rows))
+        position = builder.add(place, done)
+        here = builder.urem(position, run)
+        runs = builder.mul(builder.udiv(position, run), run_a)
+        offset = builder.add(runs, builder.mul(here, row_stride_a))
+        offset = builder.select(packed, builder.mul(index, next_a), offset)
+        first = builder.add(a, builder.mul(offset, WORD(vectors.size)))
+        write(count, first, builder.sub(run, here), wrap, c)
+        return [builder.add(c, step_c)]
+
+    counted_loop(builder, builder.udiv(builder.add(m, WORD(rows - 1)), WORD(rows)), [c], step)
 
 
 def _first_of(builder, choices: Sequence[tuple[ir.Value, Emitter]], default: Emitter, values) -> None:
@@ -99,11 +112,11 @@ def tile(vectors: Vectors, *, rows: int, columns: int, masks: bool) -> Emitter:
     ):  # fmt: skip
         inside = vectors.masks(builder, width, columns)
         indices = [lesser(builder, WORD(row), builder.sub(m, WORD(1))) for row in range(rows)]
-        offsets = _rows(builder, rows, m, row_stride_a, left, run, wrap)
+        offsets = offsets_of(builder, rows, m, row_stride_a, left, run, wrap)
         lines = [builder.gep(vectors.pointer(builder, c), [builder.mul(i, row_stride_c)]) for i in indices]
         places = [place for line in lines for place in _adjacent(builder, vectors, line, columns)]
         below = builder.mul(m, row_stride_c)
-        start = _initial(builder, vectors, places, inside * rows, accumulate, below)
+        start = initial(builder, vectors, places, inside * rows, accumulate, below)
 
         def step(_, a, b, *sums):
             sources = zip(_adjacent(builder, vectors, b, columns), inside, strict=True)
@@ -125,7 +138,7 @@ def tile(vectors: Vectors, *, rows: int, columns: int, masks: bool) -> Emitter:
     return outlined(f"tile_{rows}_{columns}", _COMMON + 3, emit)
 
 
-def _rows(builder, rows: int, m, row_stride, left, run, wrap) -> list[ir.Value]:
+def offsets_of(builder, rows: int, m, row_stride, left, run, wrap) -> list[ir.Value]:
     """Where each row begins, in elements from the first; those beyond m repeat the last."""
     found: list[ir.Value] = [WORD(0)]
     for row in range(1, rows):
@@ -142,7 +155,7 @@ def _adjacent(builder, vectors: Vectors, start: ir.Value, count: int) -> list[ir
     return [builder.gep(start, [WORD(j * vectors.lanes)]) for j in range(count)]
 
 
-def _initial(builder, vectors: Vectors, places, masks, accumulate, below) -> Sequence[ir.Value]:
+def initial(builder, vectors: Vectors, places, masks, accumulate, below) -> Sequence[ir.Value]:
     """What stands in C if the tile adds to it, else zeros; C of the tile below is asked for in good time."""
     before = builder.block
     with builder.if_then(builder.icmp_signed("!=", accumulate, WORD(0))):

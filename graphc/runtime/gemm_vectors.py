@@ -158,6 +158,11 @@ def joined(builder: ir.IRBuilder, *incoming: tuple[ir.Value, ir.Block]) -> ir.Ph
     return phi
 
 
+def shuffled(builder: ir.IRBuilder, a: ir.Value, b: ir.Value, lanes: Sequence[int]) -> ir.Value:
+    """The chosen lanes of two vectors, those of the second counted on."""
+    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(_LANE, len(lanes)), list(lanes)))
+
+
 def lesser(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
     """The lesser of two integers."""
     return builder.select(builder.icmp_signed("<", a, b), a, b)

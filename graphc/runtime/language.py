@@ -52,7 +52,9 @@ External functions have C ABI, take int64 only and return nothing; they are comp
 col_stride_b, c, row_stride_c)`` with addresses of elements and strides in elements, ``gemm_f64``, and
 ``gemm_accumulate_f32``, ``gemm_accumulate_f64``, which add to C. ``gemm_windows_f32(..., stretches, stretch_a, run,
 run_a)``, ``gemm_windows_f64`` and their ``gemm_accumulate_windows_`` forms take the columns of A in stretches of k that
-begin ``stretch_a`` elements apart, and its rows in runs of ``run`` that begin ``run_a`` apart.
+begin ``stretch_a`` elements apart, and its rows in runs of ``run`` that begin ``run_a`` apart. ``argsort_f32(x,
+stride, n, y, flip)`` and its like for every type put the order of n elements at ``x`` into words at ``y``, which has
+room for 4 n.
 """
 
 from __future__ import annotations
@@ -65,6 +67,7 @@ from numba.core import types
 from numba.core.typing.templates import Signature, signature
 
 from graphc.runtime import pointers
+from graphc.runtime.externals import ELEMENTS
 from graphc.runtime.intrinsics import WORD, Word, call_symbol, declare, define
 from graphc.runtime.random_bits import shift_right_i64, threefry_i64
 from graphc.runtime.scalars import (
@@ -145,6 +148,11 @@ __all__ = [
     "accumulate_mul_f64",
     "address",
     "admit",
+    "argsort_b1",
+    "argsort_f32",
+    "argsort_f64",
+    "argsort_i32",
+    "argsort_i64",
     "b1",
     "b1_buffer",
     "b1_buffer_from",
@@ -318,4 +326,13 @@ gemm_accumulate_f32, gemm_accumulate_f64 = (
 gemm_windows_f32, gemm_windows_f64 = (_product("gemm_windows", suffix, 0, 15) for suffix in ("f32", "f64"))
 gemm_accumulate_windows_f32, gemm_accumulate_windows_f64 = (
     _product("gemm_accumulate_windows", suffix, 1, 15) for suffix in ("f32", "f64")
+)
+
+
+def _sort(suffix: str, builder: ir.IRBuilder, *values: ir.Value) -> None:
+    call_symbol(builder, f"graphc_argsort_{suffix}", ir.VoidType(), values)
+
+
+argsort_f32, argsort_f64, argsort_i32, argsort_i64, argsort_b1 = (
+    define(f"argsort_{suffix}", types.void, [types.int64] * 5, partial(_sort, suffix)) for suffix in ELEMENTS
 )

@@ -22,6 +22,7 @@ from error_rows import (
     loops,
     networks,
     nn,
+    ordering,
     programs,
     sequences,
     sizes,
@@ -32,7 +33,7 @@ from error_rows import (
 FAMILIES = (
     sizes, graphs, contractions, layouts, loops, networks, formulas, checks, derivatives, programs, calls, layers,
     nn, sequences, blocks, drawings, commands, windows, training,
-    draws,
+    draws, ordering,
     fitting,
 )  # fmt: skip
 ROWS = [row for family in FAMILIES for row in family.ROWS]
