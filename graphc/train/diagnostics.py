@@ -117,7 +117,7 @@ def _outputs(loss: Handle) -> dict[str, Handle]:
     """The last forward node of each layer that owns parameters, in the order of the graph."""
     graph = loss.graph
     seen = graph.ancestors([loss.id])
-    owners = {_owner(graph.handle(at)) for at in seen if graph.nodes[at].op == "param"}
+    owners = {_owner(graph.handle(at)) for at in seen if graph.nodes[at].op == "param"} - {""}
     last: dict[str, Handle] = {}
     for at in seen:
         for origin in graph.origins(at)[:1]:
