@@ -64,6 +64,12 @@ def test_optimisers(tmp_path):
     assert abs(wrong[-1]) > 1e6
     assert stored == pytest.approx(right)
     assert max(figures["losses"]["noisy moons"].values()) < 0.36
+    *batches, full = figures[
+        "gradients"
+    ].values()  # a mini-batch estimates the gradient on all, and larger ones better
+    for found in batches:
+        assert found["mean"] == pytest.approx(full["mean"], rel=1e-4)
+    assert batches[0]["spread"] > 2 * batches[1]["spread"] > 4 * batches[2]["spread"] > full["spread"] == 0
     assert (tmp_path / "optimisers.svg").stat().st_size > 0
 
 
