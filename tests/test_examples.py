@@ -3,6 +3,7 @@
 import runpy
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -14,6 +15,8 @@ COMPARED = (
     "optimisers",
     "recurrent",
     "transformer",
+    "convolution",
+    "residual",
 )  # with figures that are known
 
 
@@ -112,6 +115,27 @@ def test_transformer(tmp_path):
     assert figures["unseen"] > 1500
     assert figures["answer"].tolist() == sorted(figures["of"])
     assert (tmp_path / "transformer.svg").stat().st_size > 0
+
+
+def test_convolution(tmp_path):
+    figures = main_of("convolution")(tmp_path)
+    assert figures["accuracy"] >= 0.985
+    assert figures["last"] < 0.02 * figures["first"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["convolution.svg", "convolution_filters.svg"]
+
+
+def test_residual(tmp_path):
+    figures = main_of("residual")(tmp_path)
+    runs = figures["runs"]
+    for depth in (50, 110):  # the plain network stays at log(2), where it began
+        assert runs["plain"][depth]["losses"][-1] == pytest.approx(np.log(2), abs=1e-3)
+        assert runs["plain"][depth]["reached"] < 1e-8
+        for name in ("identity", "branch from zero"):
+            assert runs[name][depth]["losses"][-1] < 0.2
+            assert runs[name][depth]["reached"] > 1e-2
+    assert min(runs[name][20]["accuracy"] for name in runs) > 0.8
+    assert figures["deepened"]["deep"] == figures["deepened"]["shallow"] > 0.85
+    assert (tmp_path / "residual.svg").stat().st_size > 0
 
 
 def test_every_example_is_listed():
