@@ -134,6 +134,21 @@ def paths(name, data, rng, batch=20):
     )
 
 
+def estimates(data, at=(1.0, 1.0)):
+    """The gradient on all moons, and those of batches of 1, 10 and 50 that share them out: their mean and spread."""
+    x, t = data
+    g = gc.Graph("estimates")
+    w = g.param("w", (2,), init=at)
+    gradient = gc.grad(logistic(w, g.input("x", ("N", 2)), g.input("t", ("N",))), w)
+    program = gc.compile({"gradient": gradient})
+    found = {}
+    for size in (1, 10, 50, len(t)):
+        rows = np.arange(len(t)).reshape(-1, size)
+        each = np.array([program(x=x[batch], t=t[batch])["gradient"] for batch in rows])
+        found[size] = {"mean": each.mean(axis=0).tolist(), "spread": float(np.sqrt(each.var(axis=0).sum()))}
+    return found
+
+
 def surface(name, data):
     """The landscape on a grid: x, y and the loss, from one call with all points at once."""
     loss, _, (left, right, low, high), _ = LANDSCAPES[name]
@@ -198,9 +213,17 @@ def main(output_dir: str | Path = Path(__file__).parent / "output") -> dict:
         landscape(axes, name, found, surface(name, data))
         print(f"{name}: " + ", ".join(f"{rule} {loss:.3g}" for rule, loss in ends[name].items()))
     figure.savefig(output / "optimisers.svg")
+    gradients = estimates(data)
+    for size, found in gradients.items():
+        print(
+            f"gradient from batches of {size:3}: mean {np.round(found['mean'], 4)}, spread {found['spread']:.3f}"
+        )
     for name, run in look_ahead.items():
         print(f"Nesterov, {name}: {run[-1]:.3g} after {len(run)} steps")
-    return {"theta": theta, "slopes": slopes, "batches": one_by_one, "nesterov": look_ahead, "losses": ends}
+    return {
+        "theta": theta, "slopes": slopes, "batches": one_by_one, "nesterov": look_ahead, "losses": ends,
+        "gradients": gradients,
+    }  # fmt: skip
 
 
 if __name__ == "__main__":

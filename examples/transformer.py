@@ -1,8 +1,8 @@
 """A small transformer learns to sort: two blocks read digits in any order and write them in ascending order.
 
 All places of the answer are written at once, so each has to find out by itself which digit belongs there: in the first
-block, those in front come to look at small digits and those behind at large ones, as the picture of the attention's
-weights shows. Sequences have 4 to 10 digits; steps behind the end take no part.
+block, those in front tend to look at small digits and those behind at large ones: the picture of the attention's
+weights shows it. Sequences have 4 to 10 digits; steps behind the end take no part.
 """
 
 from pathlib import Path
@@ -30,7 +30,7 @@ def declare():
     g = gc.Graph("sorting", seed=0)
     x, t = g.input("x", ("N", LONGEST), "int32"), g.input("t", ("N", LONGEST), "int32")
     lengths = g.input("lengths", ("N",), "int64")
-    h = gc.nn.Dense(FEATURES, name="embed")(gc.one_hot(x, DIGITS))
+    h = gc.nn.Embedding(DIGITS, FEATURES, name="digit")(x)
     embedded = h + gc.nn.sinusoidal_positions(h)
     first, second = (gc.nn.TransformerBlock(HEADS, 4 * FEATURES, name=f"block{k}") for k in (1, 2))
     h = first(embedded, lengths=lengths)

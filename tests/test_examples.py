@@ -3,6 +3,7 @@
 import runpy
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -10,9 +11,12 @@ NAMES = sorted(path.stem for path in EXAMPLES.glob("*.py"))
 COMPARED = (
     "quickstart",
     "regressions",
+    "backpropagation",
     "optimisers",
     "recurrent",
     "transformer",
+    "convolution",
+    "residual",
 )  # with figures that are known
 
 
@@ -48,6 +52,30 @@ def test_regressions(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["perceptron.svg", "regressions.svg"]
 
 
+def test_backpropagation(tmp_path):
+    figures = main_of("backpropagation")(tmp_path)
+    for layers, run in figures["runs"].items():  # a network of k layers has k layers of weights
+        assert run["layers"] == layers
+        assert run["curve"][-1] < 0.1 * run["curve"][0]
+    # Equal layers are equal kernels, so forty more of them add none.
+    assert figures["runs"][50]["kernels"] == figures["runs"][10]["kernels"]
+    # One product a weight and one for each delta below the last; alone, layer l needs the k - l deltas above it.
+    for k, found in figures["products"].items():
+        assert found == {"together": 2 * k - 1, "each": k * (k + 1) // 2}
+    assert max(figures["hand"].values()) < 1e-12
+    layers = {"layer1": 0, "layer2": 0, "mse": 0}  # the delta of the last layer is that of the loss
+    for term in figures["shared"]:
+        layers[term.layer] += " * " in term.formula
+    assert layers == {"layer1": 1, "layer2": 1, "mse": 1}
+    collapse = figures["collapse"]
+    assert collapse["difference"] < 1e-14
+    assert collapse["operations"] == {"three": 3, "one": 1}
+    assert collapse["unexplained"] > 0.1
+    drawing = (tmp_path / "backpropagation.svg").read_text(encoding="utf-8")
+    assert "shared, two uses" in drawing
+    assert (tmp_path / "depths.svg").stat().st_size > 0
+
+
 def test_optimisers(tmp_path):
     figures = main_of("optimisers")(tmp_path)
     for run in figures["theta"].values():
@@ -64,6 +92,12 @@ def test_optimisers(tmp_path):
     assert abs(wrong[-1]) > 1e6
     assert stored == pytest.approx(right)
     assert max(figures["losses"]["noisy moons"].values()) < 0.36
+    *batches, full = figures[
+        "gradients"
+    ].values()  # a mini-batch estimates the gradient on all, and larger ones better
+    for found in batches:
+        assert found["mean"] == pytest.approx(full["mean"], rel=1e-4)
+    assert batches[0]["spread"] > 2 * batches[1]["spread"] > 4 * batches[2]["spread"] > full["spread"] == 0
     assert (tmp_path / "optimisers.svg").stat().st_size > 0
 
 
@@ -81,6 +115,27 @@ def test_transformer(tmp_path):
     assert figures["unseen"] > 1500
     assert figures["answer"].tolist() == sorted(figures["of"])
     assert (tmp_path / "transformer.svg").stat().st_size > 0
+
+
+def test_convolution(tmp_path):
+    figures = main_of("convolution")(tmp_path)
+    assert figures["accuracy"] >= 0.985
+    assert figures["last"] < 0.02 * figures["first"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["convolution.svg", "convolution_filters.svg"]
+
+
+def test_residual(tmp_path):
+    figures = main_of("residual")(tmp_path)
+    runs = figures["runs"]
+    for depth in (50, 110):  # the plain network stays at log(2), where it began
+        assert runs["plain"][depth]["losses"][-1] == pytest.approx(np.log(2), abs=1e-3)
+        assert runs["plain"][depth]["reached"] < 1e-8
+        for name in ("identity", "branch from zero"):
+            assert runs[name][depth]["losses"][-1] < 0.2
+            assert runs[name][depth]["reached"] > 1e-2
+    assert min(runs[name][20]["accuracy"] for name in runs) > 0.8
+    assert figures["deepened"]["deep"] == figures["deepened"]["shallow"] > 0.85
+    assert (tmp_path / "residual.svg").stat().st_size > 0
 
 
 def test_every_example_is_listed():

@@ -142,6 +142,51 @@ def test_programs_of_all_kinds_are_the_interpreted_graph():
         hold(program, outputs, values)
 
 
+def test_no_rows_no_steps_and_lengths_out_of_range():
+    g = gc.Graph(seed=2)
+    x, lengths = g.input("x", ("N", "T", F)), g.input("lengths", ("N",), "int32")
+    y, (h, c) = gc.nn.LSTM(H, bidirectional=True).run(x, lengths=lengths)
+    outputs = {"y": y, "h": h, "c": c}
+    outputs |= {f"d{p.name}": v for p, v in gc.grad(gc.sum(y * y) + gc.sum(h), [x, *g.params]).items()}
+    program = gc.compile(outputs)
+    for count, length in ((0, 3), (2, 0), (0, 0), (1, 1), (3, 4)):
+        values = {"x": RNG.normal(size=(count, length, F)).astype(np.float32)}
+        values["lengths"] = np.array([-1, 9, 2][:count], np.int32)  # none, all, two
+        hold(program, outputs, values)
+
+
+def test_a_decoder_attends_to_what_an_encoder_gives_in_the_step_of_a_loop():
+    g = gc.Graph(seed=3)
+    x = g.input("x", ("N", "T", F))
+    encoded, h = gc.nn.GRU(4, name="encoder").run(x)
+    decoder, attend = gc.nn.GRU(4, name="decoder"), gc.nn.MultiHeadAttention(2, name="attend")
+    read = gc.nn.Dense(F, name="read")
+
+    def step(carry, _):
+        y, after = decoder.run(carry["input"], carry["h"])
+        out = read(y + attend(y, encoded))
+        return {"h": after, "input": out}, out[:, 0]
+
+    _, written = gc.scan(step, {"h": h, "input": gc.zeros_like(x[:, :1])}, length=3)
+    outputs = {"written": written}
+    outputs |= {f"d{p.name}": v for p, v in gc.grad(gc.sum(gc.sin(written)), [x, *g.params]).items()}
+    assert [p.name for p in g.params][4] == "decoder.weight_ih"
+    values = {"x": RNG.normal(size=(2, 4, F)).astype(np.float32)}
+    hold(gc.compile(outputs), outputs, values)
+    assert gc.check_gradients(gc.sum(gc.sin(written)), limit=1, **values).ok
+
+
+def test_a_state_of_the_program_carries_a_stream_on():
+    g = gc.Graph(seed=4)
+    x, kept = g.input("x", (2, "T", F)), g.state("kept", (1, 2, H))
+    y, h = gc.nn.GRU(H).run(x, kept)
+    g.set_update(kept, h)
+    stream, whole = (gc.compile({"y": y}, mode=mode) for mode in ("train", "eval"))
+    value = RNG.normal(size=(2, 6, F)).astype(np.float32)
+    parts = [stream(x=value[:, :2])["y"], stream(x=value[:, 2:])["y"]]
+    np.testing.assert_allclose(np.concatenate(parts, 1), whole(x=value)["y"], rtol=1e-5, atol=1e-6)
+
+
 def test_time_major_and_the_last_output():
     g = gc.Graph()
     x = g.input("x", ("N", T, F), "float64")

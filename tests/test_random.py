@@ -175,14 +175,16 @@ def test_the_seed_decides_and_other_layers_do_not() -> None:
     assert value(1, 0) == value(1, 3) != value(2, 0)
 
 
-def test_equal_layers_share_one_kernel() -> None:
+def test_equal_layers_share_one_kernel_and_no_mask() -> None:
     g = gc.Graph("deep", seed=0)
-    h = x = g.input("x", ("N", 32))
+    h = g.input("x", ("N", 32))
     for _ in range(6):
-        h = gc.nn.Dropout(0.2)(gc.tanh(h))
-    program = gc.compile({"y": h + x}, mode="train")
-    draws = [k for k in program.stages["module"].kernels if "threefry" in k.text.body]
-    assert len(program.stages["schedule"].kernels) <= 6 or len(draws) < 6
+        h = gc.nn.Dropout(0.5)(gc.nn.Dense(32, activation="tanh")(h))
+    loss = gc.mean(h**2)
+    program = gc.compile({"loss": loss}, updates=gc.optim.SGD(0.1)(gc.grad(loss)))
+    kernels = program.stages["module"].kernels
+    assert max(len(k.steps) for k in kernels if "threefry" in k.text.body) >= 4
+    assert len(g.streams) == 6
 
 
 def test_evaluation_stands_still_and_training_moves_on() -> None:
@@ -289,3 +291,60 @@ def test_a_draw_outside_a_loop_is_the_same_in_every_step() -> None:
     found = gc.interpret({"ys": ys, "zs": zs})
     assert len({row.tobytes() for row in found["ys"]}) == 1
     assert len({row.tobytes() for row in found["zs"]}) == 4
+
+
+# ------------------------------------------------------------------------------------------------- layers
+
+
+def test_feature_maps_are_dropped_whole() -> None:
+    g = gc.Graph("maps", seed=0)
+    x = g.input("x", ("N", 8, 4, 4))
+    found = gc.compile({"y": gc.nn.Dropout(0.5, axes=(0, 1))(x)}, mode="train")(
+        x=np.ones((30, 8, 4, 4), np.float32)
+    )["y"]
+    maps = found.reshape(240, 16)
+    assert np.all(maps == maps[:, :1])
+    assert abs((maps[:, 0] != 0).mean() - 0.5) < 3 * 0.5 / 240**0.5
+
+
+def test_layers_are_the_identity_in_evaluation_and_have_names() -> None:
+    g = gc.Graph("net", seed=0)
+    x = g.input("x", ("N", 5))
+    y = gc.nn.GaussianNoise(0.1)(gc.nn.Dropout(0.5)(gc.nn.Dropout(0.5, name="second")(x)))
+    given = np.arange(10, dtype=np.float32).reshape(2, 5)
+    assert np.array_equal(gc.compile({"y": y})(x=given)["y"], given)
+    assert g.streams == {"second:0", "dropout:0", "gaussian_noise:0"}
+    assert gc.nn.Dropout(0)(x) is x
+
+
+def test_noise_on_weights_is_centred_and_weights_learn_through_it() -> None:
+    g = gc.Graph("net", seed=0)
+    w = g.param("w", (400, 50), init=np.ones((400, 50), np.float32))
+    noisy = gc.nn.GaussianNoise(0.5)(w)
+    program = gc.compile({"w": noisy, "dw": gc.grad(gc.sum(noisy * noisy), w)}, mode="train")
+    found = program()
+    assert abs(found["w"].mean() - 1) < 4 * 0.5 / 20_000**0.5
+    assert abs(found["w"].std() - 0.5) < 4 * 0.5 / 40_000**0.5
+    np.testing.assert_array_equal(found["dw"], 2 * found["w"])
+
+
+def test_dropped_weights_average_to_the_scaled_ones() -> None:
+    """For a linear layer, the mean over masks is the layer without them, which is what evaluation computes."""
+    g = gc.Graph("linear", seed=0)
+    x, w = g.input("x", ("N", 20)), g.param("w", (20, 3))
+    y = x @ gc.dropout(w, 0.3)
+    sampled = gc.compile({"y": y}, mode="train")
+    scaled = gc.compile({"y": y}, mode="eval", params=sampled.params)
+    given = np.random.default_rng(0).normal(size=(4, 20)).astype(np.float32)
+    answers = np.stack([sampled(x=given)["y"] for _ in range(2000)])
+    error = np.abs(answers.mean(0) - scaled(x=given)["y"])
+    assert np.all(error < 4.5 * answers.std(0) / 2000**0.5)
+    assert answers.std(0).min() > 0
+
+
+def test_a_reused_layer_draws_a_mask_each_time() -> None:
+    g = gc.Graph("twice", seed=0)
+    x = g.input("x", (100,))
+    layer = gc.nn.Dropout(0.5)
+    first, second = gc.interpret([layer(x), layer(x)], mode="train", x=np.ones(100, np.float32))
+    assert not np.array_equal(first, second)

@@ -601,3 +601,19 @@ def test_random_steps_compiled_and_derived(seed: int) -> None:
     np.testing.assert_allclose(
         forward, sum(np.sum(a * d) for a, d in zip(reverse, direction.values(), strict=True))
     )
+
+
+def test_loops_are_checked_in_float64_like_all_else() -> None:
+    g = gc.Graph()
+    x, w = g.input("x", ("T", 2)), g.param("w", (2,), init=[0.3, -0.4])
+
+    def step(carry: Any, row: Handle) -> Any:
+        h, count = carry
+        h = gc.tanh(h * w + row + 0.1 * gc.cast(count, "float32"))
+        return (h, count + 1), gc.scan(lambda s, _: (s * gc.sin(w), s), h, length=2)[1]
+
+    (last, count), inner = gc.scan(step, (gc.zeros_like(w), g.const(0)), x)
+    loss = gc.sum(last * last) * gc.cast(count, "float32") + gc.sum(inner)
+    report = gc.check_gradients(loss, x=[[0.5, 0.2], [-0.3, 0.8]])
+    assert report.ok
+    assert report.worst < 1e-8

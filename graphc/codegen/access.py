@@ -8,7 +8,7 @@ from graphc.codegen.frame import Frame, sum_of
 from graphc.codegen.ranges import Range, within
 from graphc.codegen.scalar import Writer
 from graphc.loops import Axis, Expr, Load, at_index
-from graphc.lower.axes import affine, strides
+from graphc.lower.axes import affine, linear, strides
 from graphc.lower.fuse import Nest
 from graphc.lower.kernels import Kernel
 from graphc.types import Dim, Shape, product
@@ -35,7 +35,7 @@ class Access:
             int, tuple[int, Range]
         ] = {}  # by depth of an open loop, the axis and the part it walks
         self.flat = False  # whether ``i`` walks rows and inner axes alike
-        self.writer = Writer(self._load, self._axis, lambda e: frame.size(e.dim), frame.number)
+        self.writer = Writer(self._load, self._axis, lambda e: frame.size(e.dim), frame.number, self._counter)
 
     # ---------------------------------------------------------------------------------------------- reads
 
@@ -79,6 +79,16 @@ class Access:
             return sum_of([self._linear(walk.stride), self.frame.size(walk.start)])
         steps = zip(load.index, strides(shape), strict=True)
         return sum_of([self.frame.times(self.writer.index(i), step) for i, step in steps])
+
+    def _counter(self, expr: Expr) -> str:
+        """The number of an element that is drawn; axes that it steps through as through one may be one loop."""
+        found = linear(expr)
+        if found is None:
+            return self.writer(expr)
+        factors, start = found
+        assert self.nest is not None
+        stride = [factors.get(position, 0) for position in range(len(self.nest.order))]
+        return sum_of([self._linear(stride), self.frame.size(start)])
 
     def _axis(self, position: int) -> str:
         """The value of a canonical axis."""

@@ -49,7 +49,8 @@ _OF_INDEX = {"floordiv": "quotient", "mod": "remainder"}
 
 class Writer:
     """Writes expressions. ``load`` writes a load, ``axis`` an iteration index, ``extent`` a size, ``number`` an integer
-    of more than 48 bits; ``named`` holds the locals that stand for expressions already computed."""
+    of more than 48 bits, ``counter`` the number of an element that is drawn; ``named`` holds the locals that stand for
+    expressions already computed."""
 
     def __init__(
         self,
@@ -57,11 +58,13 @@ class Writer:
         axis: Callable[[int], str],
         extent: Callable[[Extent], str],
         number: Callable[[int], str],
+        counter: Callable[[Expr], str],
     ) -> None:
         self.load = load
         self.axis = axis
         self.extent = extent
         self.number = number
+        self.counter = counter
         self.named: Mapping[Expr, str] = {}
 
     def __call__(self, expr: Expr) -> str:
@@ -101,6 +104,8 @@ class Writer:
         fn, dtype = expr.fn, expr.dtype
         if fn == "guard":
             return self.guarded(expr)
+        if fn == "threefry":
+            return f"threefry_i64({self(expr.args[0])}, {self.counter(expr.args[1])})"
         args = [self(a) for a in expr.args]
         operand = expr.args[0].dtype
         if fn == "cast":

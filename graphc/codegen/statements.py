@@ -40,7 +40,7 @@ class Statements:
         if expr in named or isinstance(expr, (Axis, Const, Extent)):
             return
         if isinstance(expr, Call):
-            for part in expr.args if expr.fn != "guard" else ():
+            for part in _named_ahead(expr):
                 self._name_parts(part, repeated, named)
             if expr in repeated:
                 self._name(expr, "v", named)
@@ -92,6 +92,11 @@ class Statements:
         plain = f"{place} + {text}"
         total = plain if nest.loop.dtype.is_float else accumulate("add", place, text, nest.loop.dtype)
         self.frame.put(f"{place} = {total}")
+
+
+def _named_ahead(expr: Call) -> tuple[Expr, ...]:
+    """The operands of which parts may have locals: not what a guard protects, nor the number of what is drawn."""
+    return {"guard": (), "threefry": expr.args[:1]}.get(expr.fn, expr.args)
 
 
 def _repeated(exprs: Iterable[Expr]) -> frozenset[Expr]:

@@ -14,7 +14,7 @@ from graphc.binding import Array
 from graphc.diff.forward import push_forward
 from graphc.diff.reverse import as_nodes, grad, require_scalar
 from graphc.errors import DifferentiationError
-from graphc.graph import Cone, Constant, Graph, Handle, Node, rebuild
+from graphc.graph import Body, Cone, Constant, Graph, Handle, Node, body_of, rebuild
 from graphc.interpret import Run, start
 from graphc.types import DType, Type
 
@@ -166,7 +166,8 @@ def _widened(loss: Handle, nodes: Sequence[Handle]) -> tuple[Handle, list[Handle
     cone = Cone(source, {str(k): node.id for k, node in enumerate([loss, *nodes])})
 
     def visit(target: Graph, at: int, node: Node, operands: Sequence[Handle]) -> Handle | None:
-        if node.type.dtype is not DType.F32:
+        single = node.type.dtype is DType.F32
+        if not single and body_of(node) is None:
             return None
         if node.is_const:
             return target.constant(Constant.of(node.param["value"].array, DType.F64))
@@ -174,13 +175,27 @@ def _widened(loss: Handle, nodes: Sequence[Handle]) -> tuple[Handle, list[Handle
             return target.copy_leaf(
                 Node(node.op, (), node.params, Type(DType.F64, node.type.shape)), source, at
             )
-        made = target.add(
-            node.op, operands, **{k: "float64" if v == "float32" else v for k, v in node.params}
-        )
-        return made if made.dtype is DType.F64 else target.add("cast", (made,), dtype="float64")
+        made = target.add(node.op, operands, **{name: _wide(value) for name, value in node.params})
+        narrow = single and made.dtype is not DType.F64
+        return target.add("cast", (made,), dtype="float64") if narrow else made
 
     mapping, graph = (rebuilt := rebuild(cone, visit)).mapping, rebuilt.cone.graph
     return graph.handle(mapping[loss.id]), [graph.handle(mapping[node.id]) for node in nodes]
+
+
+def _wide(value: Any) -> Any:
+    """A parameter of a node where float32 is float64: a dtype, a constant, the body of a loop."""
+    if isinstance(value, Body):
+        return Body(value.copied(change=_wide_node), value.following)
+    if isinstance(value, Constant):
+        return Constant.of(value.array, DType.F64) if value.dtype is DType.F32 else value
+    return "float64" if value == "float32" else value
+
+
+def _wide_node(node: Node) -> Node:
+    dtype = DType.F64 if node.type.dtype is DType.F32 else node.type.dtype
+    params = tuple((name, _wide(value)) for name, value in node.params)
+    return Node(node.op, node.operands, params, Type(dtype, node.type.shape))
 
 
 def _given(

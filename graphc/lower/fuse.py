@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from graphc.loops import FUNCTIONS, ORDERS, Axis, Call, Load, Loop, children, walk
+from graphc.loops import FUNCTIONS, ORDERS, Axis, Call, Expr, Load, Loop, children, walk
 from graphc.lower.axes import (
     Contraction,
     affine,
@@ -323,14 +323,23 @@ class _Fusion:
 
 
 def uses_rows(loop: Loop, axes: Sequence[int]) -> bool:
-    """Whether the value of one of ``axes`` is used outside indices that step with it."""
+    """Whether the value of one of ``axes`` is used outside indices, and counters of draws, that step with it."""
     stack = list(loop.expressions)
     while stack:
         expr = stack.pop()
         if isinstance(expr, Axis) and expr.number in axes:
             return True
+        if isinstance(expr, Call) and expr.fn == "threefry" and _counts(expr.args[1], axes, dims(loop)):
+            stack.append(expr.args[0])
+            continue
         stack.extend(c for c in children(expr) if not isinstance(expr, Load) or linear(c) is None)
     return False
+
+
+def _counts(counter: Expr, axes: Sequence[int], sizes: Shape) -> bool:
+    """Whether ``counter`` steps through ``axes`` as through one axis."""
+    found = linear(counter)
+    return found is not None and collapses([found[0].get(a, 0) for a in range(len(sizes))], axes, sizes)
 
 
 def _common(a: Shape, b: Shape) -> int:

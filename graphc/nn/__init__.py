@@ -12,6 +12,7 @@ from graphc.nn.noise import Dropout, GaussianNoise
 from graphc.nn.normalise import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
 from graphc.nn.pooling import AvgPool1d, AvgPool2d, Flatten, GlobalAvgPool, MaxPool1d, MaxPool2d
 from graphc.nn.positions import sinusoidal_positions
+from graphc.nn.recurrent import Recurrent
 from graphc.nn.residual import Residual
 from graphc.nn.sequential import Sequential
 from graphc.nn.transformer import TransformerBlock
@@ -21,5 +22,5 @@ __all__ = [
     "Activation", "Applied", "AvgPool1d", "AvgPool2d", "BatchNorm", "Conv1d", "Conv2d", "ConvTranspose1d",
     "ConvTranspose2d", "Dense", "Dropout", "Embedding", "Flatten", "GaussianNoise", "GlobalAvgPool", "GroupNorm",
     "InstanceNorm", "Layer", "LayerNorm", "MaxPool1d", "MaxPool2d", "Maxout", "MultiHeadAttention", "RMSNorm",
-    "Residual", "Sequential", "TransformerBlock", "activation_named", "sinusoidal_positions",
+    "Recurrent", "Residual", "Sequential", "TransformerBlock", "activation_named", "sinusoidal_positions",
 ]  # fmt: skip

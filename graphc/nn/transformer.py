@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
-from graphc.graph import Handle, call
-from graphc.init import Ones
+from graphc.graph import Handle
 from graphc.nn.activations import Activate, activation_of
 from graphc.nn.attention import MultiHeadAttention
 from graphc.nn.base import Applied, Layer
+from graphc.nn.normalise import LayerNorm
 from graphc.nn.settings import at_least
 
 
@@ -37,6 +37,8 @@ class TransformerBlock(Layer):
     activation: str | Activate = "gelu"
     _: KW_ONLY
     attention: MultiHeadAttention = field(init=False, repr=False)
+    norm1: LayerNorm = field(default_factory=lambda: LayerNorm(name="norm1"), init=False, repr=False)
+    norm2: LayerNorm = field(default_factory=lambda: LayerNorm(name="norm2"), init=False, repr=False)
 
     def __post_init__(self) -> None:
         Layer.__post_init__(self)
@@ -49,20 +51,14 @@ class TransformerBlock(Layer):
     def __call__(self, x: Handle, **masks: Any) -> Handle:
         """The block applied to ``x``; ``mask``, ``lengths``, ``key_mask`` and ``causal`` are those of the attention."""
         with self.at(x) as own:
-            x = x + self.attention(_normed(own, "norm1", x), **masks)
-            inner = activation_of(self.activation)(_dense(own, "up", _normed(own, "norm2", x), self.hidden))
+            x = x + self.attention(self.norm1(x), **masks)
+            inner = activation_of(self.activation)(_dense(own, "up", self.norm2(x), self.hidden))
             return x + _dense(own, "down", inner, own.size(-1))
 
     def weights(self, x: Handle, **masks: Any) -> Handle:
         """What each head weighs the values with, (N, heads, T, T)."""
-        with self.at(x) as own:
-            return self.attention.weights(_normed(own, "norm1", x), **masks)
-
-
-def _normed(own: Applied, name: str, x: Handle) -> Handle:
-    shape = (own.size(-1),)
-    scale, shift = own.param(f"{name}.scale", shape, init=Ones()), own.param(f"{name}.shift", shape)
-    return call("layer_norm", x, scale, shift)
+        with self.at(x):
+            return self.attention.weights(self.norm1(x), **masks)
 
 
 def _dense(own: Applied, name: str, x: Handle, units: int) -> Handle:
