@@ -18,6 +18,7 @@ COMPARED = (
     "transformer",
     "convolution",
     "residual",
+    "regularisation",
 )  # with figures that are known
 
 
@@ -165,6 +166,24 @@ def test_residual(tmp_path):
     assert min(runs[name][20]["accuracy"] for name in runs) > 0.8
     assert figures["deepened"]["deep"] == figures["deepened"]["shallow"] > 0.85
     assert (tmp_path / "residual.svg").stat().st_size > 0
+
+
+def test_regularisation(tmp_path):
+    figures = main_of("regularisation")(tmp_path)
+    runs = figures["runs"]
+    assert runs["none"]["training"] < 0.01
+    assert max(run["test"] for name, run in runs.items() if name != "none") < runs["none"]["test"]
+    stopped = runs["early stopping"]
+    assert stopped["test"] == pytest.approx(min(stopped["history"]["val_data"]), rel=1e-5)  # the best weights
+    assert runs["L1"]["sparse"] > 0.8 > 0.3 > runs["L2"]["sparse"] > runs["none"]["sparse"]
+    assert runs["dropout"]["idle"] > runs["none"]["idle"] + 0.04  # hidden activations become sparse
+    assert runs["dropout"]["activations"].mean() < 0.8 * runs["none"]["activations"].mean()
+    masks = figures["masks"]
+    assert masks["losses"][-1] < masks["scaled"] < masks["losses"][0]
+    assert masks["apart"] < 0.1  # the logits' mean is that of the scaled weights; in deviations of one mask
+    dense, sparse, again = figures["dsd"]["val_data"][39::40]
+    assert max(sparse, again) < 0.8 * dense
+    assert (tmp_path / "regularisation.svg").stat().st_size > 0
 
 
 def test_every_example_is_listed():
