@@ -11,11 +11,14 @@ NAMES = sorted(path.stem for path in EXAMPLES.glob("*.py"))
 COMPARED = (
     "quickstart",
     "regressions",
+    "backpropagation",
+    "normalisation",
     "optimisers",
     "recurrent",
     "transformer",
     "convolution",
     "residual",
+    "regularisation",
 )  # with figures that are known
 
 
@@ -49,6 +52,58 @@ def test_regressions(tmp_path):
     assert passes["xor"] is None
     assert (figures["boolean"], figures["xor"]) == (16, [-1.0, 1.0, 1.0, -1.0])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["perceptron.svg", "regressions.svg"]
+
+
+def test_backpropagation(tmp_path):
+    figures = main_of("backpropagation")(tmp_path)
+    for layers, run in figures["runs"].items():  # a network of k layers has k layers of weights
+        assert run["layers"] == layers
+        assert run["curve"][-1] < 0.1 * run["curve"][0]
+    # Equal layers are equal kernels, so forty more of them add none.
+    assert figures["runs"][50]["kernels"] == figures["runs"][10]["kernels"]
+    # One product a weight and one for each delta below the last; alone, layer l needs the k - l deltas above it.
+    for k, found in figures["products"].items():
+        assert found == {"together": 2 * k - 1, "each": k * (k + 1) // 2}
+    assert max(figures["hand"].values()) < 1e-12
+    layers = {"layer1": 0, "layer2": 0, "mse": 0}  # the delta of the last layer is that of the loss
+    for term in figures["shared"]:
+        layers[term.layer] += " * " in term.formula
+    assert layers == {"layer1": 1, "layer2": 1, "mse": 1}
+    collapse = figures["collapse"]
+    assert collapse["difference"] < 1e-14
+    assert collapse["operations"] == {"three": 3, "one": 1}
+    assert collapse["unexplained"] > 0.1
+    drawing = (tmp_path / "backpropagation.svg").read_text(encoding="utf-8")
+    assert "shared, two uses" in drawing
+    assert (tmp_path / "depths.svg").stat().st_size > 0
+
+
+def test_normalisation(tmp_path):
+    figures = main_of("normalisation")(tmp_path)
+    for found in figures["statistics"].values():
+        assert found["mean"] < 1e-6
+        assert found["variance"] < 1e-4
+        assert found["gradient error"] < 1e-6
+    averages = figures["averages"]
+    assert max(averages["mean"], averages["variance"]) < 0.15
+    # One sample has no variance; in evaluation it is seen one deviation above the mean, where it lies.
+    assert averages["one sample"]["train"] == [0, 0, 0]
+    assert averages["one sample"]["test"] == pytest.approx([1, 1, 1], abs=0.15)
+    assert max(figures["learnt"].values()) < 1e-4
+    through, held = figures["gradient"]["through"], figures["gradient"]["held"]
+    assert max(through.values()) < 1e-14
+    assert min(held.values()) > 0.1
+    above = figures["rates"] > figures["limit"]
+    # The plain model diverges above 2 / (largest curvature) and only there; the normalised one nowhere, and up to
+    # nearly fifty times as large a step it comes down to the noise.
+    plain, normed = figures["plain"], figures["normed"]
+    assert not (plain[above, -1] < 1e6).any()
+    assert (plain[~above, -1] < 0.1 * plain[~above, 0]).all()
+    assert (normed[:, -1] < 0.1 * normed[:, 0]).all()
+    far = above & (figures["rates"] < 45 * figures["limit"])
+    assert far.sum() == 6
+    assert normed[far, -1] == pytest.approx(plain[~above, -1].min(), rel=0.1)
+    assert (tmp_path / "normalisation.svg").stat().st_size > 0
 
 
 def test_optimisers(tmp_path):
@@ -111,6 +166,24 @@ def test_residual(tmp_path):
     assert min(runs[name][20]["accuracy"] for name in runs) > 0.8
     assert figures["deepened"]["deep"] == figures["deepened"]["shallow"] > 0.85
     assert (tmp_path / "residual.svg").stat().st_size > 0
+
+
+def test_regularisation(tmp_path):
+    figures = main_of("regularisation")(tmp_path)
+    runs = figures["runs"]
+    assert runs["none"]["training"] < 0.01
+    assert max(run["test"] for name, run in runs.items() if name != "none") < runs["none"]["test"]
+    stopped = runs["early stopping"]
+    assert stopped["test"] == pytest.approx(min(stopped["history"]["val_data"]), rel=1e-5)  # the best weights
+    assert runs["L1"]["sparse"] > 0.8 > 0.3 > runs["L2"]["sparse"] > runs["none"]["sparse"]
+    assert runs["dropout"]["idle"] > runs["none"]["idle"] + 0.04  # hidden activations become sparse
+    assert runs["dropout"]["activations"].mean() < 0.8 * runs["none"]["activations"].mean()
+    masks = figures["masks"]
+    assert masks["losses"][-1] < masks["scaled"] < masks["losses"][0]
+    assert masks["apart"] < 0.1  # the logits' mean is that of the scaled weights; in deviations of one mask
+    dense, sparse, again = figures["dsd"]["val_data"][39::40]
+    assert max(sparse, again) < 0.8 * dense
+    assert (tmp_path / "regularisation.svg").stat().st_size > 0
 
 
 def test_every_example_is_listed():

@@ -368,3 +368,18 @@ def test_convolutions_of_images_of_any_size():
     for size in ((8, 8), (5, 13)):
         given = RNG.normal(size=(2, 3, *size)).astype("float32")
         np.testing.assert_allclose(program(x=given)["y"], gc.interpret(y, x=given), rtol=1e-5, atol=1e-6)
+
+
+NORMALISING = [
+    nn.BatchNorm(), nn.LayerNorm(), nn.LayerNorm((1, 2, 3)), nn.RMSNorm(axis=(1, 2, 3)), nn.InstanceNorm(),
+    nn.GroupNorm(3),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("layer", NORMALISING)
+def test_a_normalising_layer_begins_with_scale_1_and_shift_0(layer):
+    """Also where these have several axes, as the weights that are drawn at random."""
+    g = gc.Graph(seed=1)
+    params = gc.compile({"y": layer(g.input("x", (2, 3, 4, 5)))}).params
+    found = {name.split(".")[1]: set(value.ravel().tolist()) for name, value in params.items()}
+    assert found == {name: {float(name == "scale")} for name in found}

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
-from train_cases import Classifier, stored
+from train_cases import DATA, Classifier, stored
 
 import graphc as gc
 from graphc.errors import CheckpointError
@@ -105,6 +105,23 @@ run.save({str(tmp_path / "again.safetensors")!r})
 """
     subprocess.run([sys.executable, "-c", program], check=True)
     assert (tmp_path / "again.safetensors").read_bytes() == (tmp_path / "3.safetensors").read_bytes()
+
+
+def test_dropout_goes_on_with_the_masks_that_it_would_have_drawn(tmp_path):
+    g = gc.Graph(seed=0)
+    x, t = g.input("x", ("N", 4)), g.input("t", ("N",), "int32")
+    net = gc.nn.Sequential(gc.nn.Dense(8, name="hidden"), gc.nn.Dropout(0.5), gc.nn.Dense(3, name="out"))
+    loss = gc.losses.softmax_cross_entropy(net(x), t)
+    sgd = gc.optim.SGD(0.1)
+
+    def fit(epochs, **options):
+        return gc.train.fit(loss, DATA, optimiser=sgd, epochs=epochs, batch_size=16, **options)
+
+    path = fit(1).save(tmp_path / "one.safetensors")
+    whole = fit(3)
+    assert stored(fit(3, resume=path)) == stored(whole)
+    fresh = fit(2, params=gc.train.read(path).params)  # other masks than those of the second epoch on
+    assert stored(fresh) != stored(whole)
 
 
 def test_an_interrupted_run_is_saved_where_it_stood(net, tmp_path):

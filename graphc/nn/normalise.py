@@ -28,7 +28,7 @@ class _Normalising(Layer):
         return own.param("scale", shape, init=init.Ones()) if self.affine else None
 
     def _shift(self, own: Applied, shape: Shape) -> Handle | None:
-        return own.param("shift", shape) if self.affine else None
+        return own.param("shift", shape, init=init.Zeros()) if self.affine else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -34,11 +34,8 @@ class Store:
         """The array of ``handle``, drawn on first use; raises ``InputError`` when the store holds another shape."""
         known = self.arrays.get(handle.name)
         if known is None:
-            require(
-                product(map(int, handle.shape)) * handle.dtype.itemsize,
-                f"values of {handle.label}",
-                "declare smaller sizes",
-            )
+            size = dim_evaluate(handle.type.size, {}) * handle.dtype.itemsize
+            require(size, f"values of {handle.label}", "declare smaller sizes")
             known = self.adopt(handle.name, handle.node.op, initial_value(graph, handle))
         check(handle.name, handle.type, known)
         return known

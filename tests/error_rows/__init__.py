@@ -23,6 +23,7 @@ from error_rows import (
     loops,
     networks,
     nn,
+    numerics,
     ordering,
     programs,
     sequences,
@@ -33,7 +34,7 @@ from error_rows import (
 
 FAMILIES = (
     sizes, graphs, contractions, layouts, loops, networks, formulas, checks, derivatives, programs, calls, layers,
-    nn, sequences, blocks, drawings, commands, windows, training,
+    nn, sequences, blocks, drawings, commands, windows, training, numerics,
     draws, ordering, fitting, faults,
 )  # fmt: skip
 ROWS = [row for family in FAMILIES for row in family.ROWS]

@@ -59,6 +59,16 @@ def plotted_without_matplotlib():
         return gc.train.plots.histograms({"w": np.ones(3)})
 
 
+def augmented_without_scipy():
+    with patch.dict(sys.modules, {"scipy.ndimage": None}):
+        return gc.train.Augmentation(rotate=5.0)(np.ones((1, 1, 4, 4)), np.random.default_rng(0))
+
+
+def autoencoded(shape):
+    h = gc.Graph().input("h", shape)
+    return gc.train.pretrain(h, [gc.tanh], {"h": []}, optimiser=SGD, epochs=1)
+
+
 ONES = np.ones(2, np.float32)
 ROWS = [
     (InputError, lambda: fit(epochs=-1), "fit: epochs=-1; give an integer of at least 0"),
@@ -92,4 +102,11 @@ ROWS = [
     (CheckpointError, resumed_otherwise, "checkpoint '…': it was written with batch_size=2, and this is 3; make them equal"),
     (GraphcError, plotted_without_matplotlib, "plots: plots are drawn by matplotlib, which is not installed; pip install 'graphc[plot]'"),
     (GraphcError, lambda: gc.train.plots.history({}), "plots: the history has no epochs; train for one at least"),
+    (GraphError, lambda: gc.train.watch(gc.sum(W)), "watch: no layer with parameters is found in the loss; give layers={name: node} @"),
+    (InputError, lambda: gc.train.landscape(fit(), DATA, points=1), "landscape: radius=1.0, points=1; give a positive number, and at least 2"),
+    (InputError, lambda: gc.train.dense_sparse_dense(LOSS, DATA, optimiser=SGD, epochs=(1, 1, 1), sparsity=1.0), "dense_sparse_dense: sparsity=1.0; give a number from 0 to below 1"),
+    (ShapeError, lambda: autoencoded(("N", "F")), "pretrain: input of shape (N, F) has no fixed last axis; give a decoder @"),
+    (InputError, lambda: gc.train.Augmentation(crop=(0.5, 2.0)), "Augmentation: crop=(0.5, 2.0); give (smallest, largest), positive, at most 1"),
+    (InputError, lambda: gc.train.Augmentation()(np.ones((4, 4)), np.random.default_rng(0)), "Augmentation: images are float64 of shape (4, 4); give floating ones (N, channels, height, width)"),
+    (GraphcError, augmented_without_scipy, "Augmentation: images are interpolated by SciPy, which is not installed; pip install 'graphc[augment]'"),
 ]  # fmt: skip
