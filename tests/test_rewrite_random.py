@@ -46,7 +46,9 @@ def built(formula: Any, leaves: dict[str, Any]) -> Any:
     if not isinstance(formula, tuple):
         return leaves.get(formula) if isinstance(formula, str) else formula
     name, *operands = formula
-    return gc.FUNCTIONS[name](*(gc.graph.lift(leaves["x"].graph, built(o, leaves)) for o in operands))
+    return gc.FUNCTIONS[name](
+        *(gc.graph.lift(leaves["x"].graph, built(o, leaves), leaves["x"].dtype) for o in operands)
+    )
 
 
 def declared(formula: Any) -> Any:
