@@ -153,7 +153,10 @@ def _exact(formula: Any, leaves: Mapping[str, Handle]) -> Callable[[Mapping[str,
         for k in range(math.prod(dim_evaluate(d, {}) for d in leaf.shape))
     ]
     symbols = [sympy.Symbol(name, real=True) for name in names]
-    run = sympy.lambdify(symbols, np.ravel(formula)[0], modules="mpmath")
+    element = sympy.sympify(np.ravel(formula)[0])
+    if element.has(sympy.zoo, sympy.nan, sympy.oo):
+        return lambda at: mpmath.nan
+    run = sympy.lambdify(symbols, element, modules="mpmath")
 
     def value(at: Mapping[str, Array]) -> Any:
         with mpmath.workdps(DIGITS):
