@@ -22,6 +22,7 @@ COMPARED = (
     "convolution",
     "residual",
     "regularisation",
+    "depth",
 )  # with figures that are known
 
 
@@ -215,6 +216,44 @@ def test_regularisation(tmp_path):
     dense, sparse, again = figures["dsd"]["val_data"][39::40]
     assert max(sparse, again) < 0.8 * dense
     assert (tmp_path / "regularisation.svg").stat().st_size > 0
+
+
+def test_depth(tmp_path):
+    figures = main_of("depth")(tmp_path)
+    studies = figures["activations"]
+    for name, (low, middle, high) in {
+        "sigmoid": (0, 1 / 4, 0), "tanh": (0, 1, 0), "hard_tanh": (0, 1, 0), "softmax": (0, 1 / 4, 0),  # saturated
+        "relu": (0, 0, 1), "leaky_relu": (0.01, 0.01, 1), "elu": (0, 1, 1), "softplus": (0, 1 / 2, 1),
+        "sign": (0, 0, 0), "step": (0, 0, 0), "identity": (1, 1, 1),
+    }.items():  # fmt: skip
+        assert studies[name]["slope"] == pytest.approx([low, middle, high], abs=1e-4), name
+    means = {name: found["mean"] for name, found in studies.items()}  # of N(0, 1): 0, or not centred there
+    assert max(abs(means[name]) for name in ("identity", "sign", "tanh", "hard_tanh")) < 0.01
+    assert (means["sigmoid"], means["relu"]) == pytest.approx((1 / 2, 1 / np.sqrt(2 * np.pi)), rel=0.01)
+
+    small, great, xavier, halving, normal, uniform = figures["inits"].values()
+
+    def factor(found, name):
+        return float((found[name][-1] / found[name][9]) ** (1 / 10))  # by layer, over the last ten
+
+    assert factor(small, "activation.variance") == pytest.approx(100 * 0.05**2, rel=0.05)
+    assert 1.5 < factor(halving, "gradient.variance") < 2.2  # about 2
+    assert great["gradient.variance"][0] > 1e6 * great["gradient.variance"][-1]
+    for found in (xavier, normal, uniform):
+        for name in ("activation.variance", "gradient.variance"):
+            assert 0.8 < factor(found, name) < 1.2
+
+    norms = {name: found["weights.gradient_norm"] for name, found in figures["networks"].items()}
+    assert norms["sigmoid"][0] < 1e-10 * norms["sigmoid"][-1]
+    assert norms["residual ReLU"].max() < 1.5 * norms["residual ReLU"].min()
+    assert all(norms[name].max() < 20 * norms[name].min() for name in ("tanh", "ReLU"))
+
+    slow, fast, faster, leaky = (values[-50:].mean() for values in figures["dead"].values())
+    assert slow < 0.2 < 0.5 < fast < faster
+    assert leaky == 0
+    poor, pretrained, xavier = (history["val_accuracy"][-1] for history in figures["tuned"].values())
+    assert poor < 0.2 < 0.97 < min(pretrained, xavier)
+    assert (tmp_path / "depth.svg").stat().st_size > 0
 
 
 def test_every_example_is_listed():
