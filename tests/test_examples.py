@@ -1,5 +1,6 @@
 """The quickstart learns, every example is listed, and each of them runs as a script does."""
 
+import math
 import runpy
 from pathlib import Path
 
@@ -13,6 +14,8 @@ COMPARED = (
     "regressions",
     "backpropagation",
     "normalisation",
+    "approximation",
+    "bit_extraction",
     "optimisers",
     "recurrent",
     "transformer",
@@ -20,6 +23,7 @@ COMPARED = (
     "residual",
     "regularisation",
     "depth",
+    "landscape",
 )  # with figures that are known
 
 
@@ -105,6 +109,34 @@ def test_normalisation(tmp_path):
     assert far.sum() == 6
     assert normed[far, -1] == pytest.approx(plain[~above, -1].min(), rel=0.1)
     assert (tmp_path / "normalisation.svg").stat().st_size > 0
+
+
+def test_approximation(tmp_path):
+    figures = main_of("approximation")(tmp_path)
+    bumps, fitted = figures["errors"]["bumps"], figures["errors"]["fitted ReLUs"]
+    assert all(fitted[width] < bumps[width] for width in bumps)
+    assert bumps[64] == pytest.approx(
+        bumps[32] / 2, rel=0.05
+    )  # constant pieces: the error is of order 1 / width
+    assert fitted[64] < 0.05 * fitted[4]
+    for found in figures["towers"].values():  # largest at the corner, and the same in any dimension
+        assert found == pytest.approx({side: math.sin(math.pi / side) for side in found}, rel=1e-6)
+    assert (tmp_path / "approximation.svg").stat().st_size > 0
+
+
+def test_bit_extraction(tmp_path):
+    figures = main_of("bit_extraction")(tmp_path)
+    # All 2^10 strings with l = 0, .., 10; widths up to 7 and 2 L + 1 layers are allowed.
+    assert figures["bits"] == {"width": 5, "layers": 20, "right": 11 * 2**10, "of": 11 * 2**10}
+    for (n, depth), found in figures["stairs"].items():
+        assert (found["width"], found["layers"], found["exact"]) == (4 * n + 3, 3 * depth + 3, True)
+        # 2 n steps a layer, coarse ones in the first half of the layers and fine ones in the second.
+        coarse, fine = 2 * n * ((3 * depth + 4) // 2), 2 * n * ((3 * depth + 3) // 2)
+        assert found["steps"] == coarse * fine
+        assert found["breakpoints"] == 4 * coarse * fine - 2 * (coarse + fine)
+        assert 36 <= found["breakpoints"] / (n * depth) ** 2 <= 144
+    assert (tmp_path / "breakpoints.svg").stat().st_size > 0
+    assert "bit2" in (tmp_path / "bit_extraction.svg").read_text(encoding="utf-8")
 
 
 def test_optimisers(tmp_path):
@@ -223,6 +255,20 @@ def test_depth(tmp_path):
     poor, pretrained, xavier = (history["val_accuracy"][-1] for history in figures["tuned"].values())
     assert poor < 0.2 < 0.97 < min(pretrained, xavier)
     assert (tmp_path / "depth.svg").stat().st_size > 0
+
+
+def test_landscape(tmp_path):
+    figures = main_of("landscape")(tmp_path)
+    plain, residual = figures["surfaces"].values()
+    assert max(plain["centre"], residual["centre"]) < 0.01  # both are trained
+    assert plain["low"] < 0.1 < 0.2 < residual["low"]
+    assert plain["pits"] > residual["pits"]
+    small, middle, whole = figures["minima"].values()
+    assert all(0.02 < found["training"] < 0.04 for found in (small, middle, whole))
+    assert 1.5 * small["sharpness"] < middle["sharpness"] < whole["sharpness"]
+    assert whole["sharpness"] == pytest.approx(2 / 0.03, rel=0.1)  # where descent on all is just stable
+    assert small["slice"][[0, -1]].sum() < middle["slice"][[0, -1]].sum() < whole["slice"][[0, -1]].sum()
+    assert (tmp_path / "landscape.svg").stat().st_size > 0
 
 
 def test_every_example_is_listed():
