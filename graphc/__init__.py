@@ -47,7 +47,7 @@ from graphc.types import DType
 
 if TYPE_CHECKING:
     from graphc import init, losses, nn, optim, regularisers, train
-    from graphc.analysis import accuracy, analyse
+    from graphc.analysis import analyse, lost_bits
     from graphc.declare import from_networkx
     from graphc.diff.checking import check_gradients
     from graphc.diff.forward import jvp
@@ -60,7 +60,7 @@ __version__ = "0.1.0"
 
 # Name -> module that is loaded when the name is first used.
 _LAZY = {
-    "accuracy": "graphc.analysis", "analyse": "graphc.analysis",
+    "lost_bits": "graphc.analysis", "analyse": "graphc.analysis",
     "from_networkx": "graphc.declare", "grad": "graphc.diff.reverse", "vjp": "graphc.diff.reverse",
     "jvp": "graphc.diff.forward", "hvp": "graphc.diff.higher", "jacobian": "graphc.diff.higher",
     "hessian": "graphc.diff.higher",
@@ -88,9 +88,9 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
-    "DType", "Graph", "GraphcError", "Handle", "Program", "accuracy", "analyse", "check",
+    "DType", "Graph", "GraphcError", "Handle", "Program", "analyse", "check",
     "check_gradients", "compile", "draw",
     "elementwise", "errors", "from_networkx", "grad",
-    "hessian", "hvp", "init", "interpret", "jacobian", "jvp", "losses", "nn", "ops", "optim", "parse",
+    "hessian", "hvp", "init", "interpret", "jacobian", "jvp", "losses", "lost_bits", "nn", "ops", "optim", "parse",
     "regularisers", "train", "vjp",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import graphc as gc
-from graphc.analysis.accuracy import accuracy
+from graphc.analysis.lost import lost_bits
 from graphc.graph import Cone
 from graphc.passes import prune
 from graphc.rewrite import stabilise
@@ -63,7 +63,7 @@ def test_values_stay_as_close_to_exact_arithmetic(formula: Any) -> None:
     node = declared(formula)
     if not stabilise(Cone(node.graph, {"y": node.id})).applied:
         return
-    found = accuracy(node, RANGES, scale=1.0, count=8)
+    found = lost_bits(node, RANGES, scale=1.0, count=8)
     worse = found.stable.ulps - 4 * found.written.ulps - 16 - 16 * found.inherent
     assert np.all(worse <= 0), (formula, found.stable.ulps, found.written.ulps)
 

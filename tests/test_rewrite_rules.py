@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.analysis.accuracy import accuracy
+from graphc.analysis.lost import lost_bits
 from graphc.errors import ExpressionError
 from graphc.graph import Cone
 from graphc.interpret import interpret
@@ -39,7 +39,7 @@ def test_rule_is_proved(rule: Any) -> None:
 def test_no_rule_loses_digits(rule: Any) -> None:
     """Nowhere worse than the written form by more than ``allows`` units and what half a unit of every input moves, and
     better on average, to a tenth of a bit."""
-    found = accuracy(rule.example(gc.Graph()), rule.points, scale=rule.scale, count=60)
+    found = lost_bits(rule.example(gc.Graph()), rule.points, scale=rule.scale, count=60)
     assert len(found.inherent) > 20
     assert np.all(found.stable.ulps <= found.written.ulps + rule.allows + found.inherent)
     assert found.stable.mean <= found.written.mean + 0.1

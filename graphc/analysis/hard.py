@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from graphc.analysis.accuracy import Accuracy, accuracy
+from graphc.analysis.lost import Accuracy, lost_bits
 from graphc.graph import Graph, Handle, call
 
 
@@ -36,7 +36,7 @@ class Hard:
 
     def measured(self, count: int = 60) -> Accuracy:
         """Lost bits of both forms."""
-        return accuracy(self.declared(), self.ranges, count=count)
+        return lost_bits(self.declared(), self.ranges, count=count)
 
 
 def _f(name: str) -> Callable[..., Handle]:

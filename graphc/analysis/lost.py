@@ -46,7 +46,7 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """What ``accuracy`` measured: a formula as written and in its stable form, at the same points.
+    """What ``lost_bits`` measured: a formula as written and in its stable form, at the same points.
 
     inherent: by how many units the exact value moves when every input moves by half a unit in its last place; no
               form can do much better than that
@@ -67,7 +67,7 @@ class Accuracy:
         )
 
 
-def accuracy(
+def lost_bits(
     node: Handle,
     ranges: Mapping[str, tuple[float, float]],
     *,
@@ -85,7 +85,7 @@ def accuracy(
     >>> import graphc as gc
     >>> g = gc.Graph()
     >>> x = g.input("x", (), "float64")
-    >>> found = accuracy(gc.sqrt(x + 1) - gc.sqrt(x), {"x": (1.0, 1e16)})
+    >>> found = lost_bits(gc.sqrt(x + 1) - gc.sqrt(x), {"x": (1.0, 1e16)})
     >>> bool(found.written.mean > 15), bool(found.stable.mean < 1.5)
     (True, True)
     """
@@ -222,4 +222,4 @@ def _lost(
     return Lost(np.array(ulps), np.finfo(dtype.numpy).nmant + 1)
 
 
-__all__ = ["Accuracy", "Lost", "accuracy", "points"]
+__all__ = ["Accuracy", "Lost", "lost_bits", "points"]
