@@ -11,14 +11,14 @@ from matplotlib.figure import Figure
 
 import graphc as gc
 
-SYMBOLS, LONGEST, HIDDEN, BATCH = 8, 6, 64, 64
+SYMBOLS, LONGEST, HIDDEN, BATCH = 8, 5, 64, 64
 STEPS = 2 * LONGEST + 1
 KINDS = {"LSTM": gc.nn.LSTM, "GRU": gc.nn.GRU, "RNN": gc.nn.RNN}
 
 
 def sequences(rng, rows):
-    """Symbols 1 to 8 of 3 to 6 steps, the sign 9, and as many blanks (0), over which they are due again."""
-    lengths = rng.integers(3, LONGEST + 1, rows)
+    """Symbols 1 to 8 of 2 to 5 steps, the sign 9, and as many blanks (0), over which they are due again."""
+    lengths = rng.integers(2, LONGEST + 1, rows)
     x, t = np.zeros((rows, STEPS), np.int32), np.zeros((rows, STEPS), np.int32)
     for row, k in enumerate(lengths):
         x[row, :k] = t[row, k + 1 : 2 * k + 1] = rng.integers(1, SYMBOLS + 1, k)
@@ -43,7 +43,7 @@ def train(kind, steps):
     """The learning curve, and the share of symbols that are right in 1000 new sequences."""
     outputs, rng = declare(kind), np.random.default_rng(0)
     grads = gc.optim.clip_by_global_norm(gc.grad(outputs["loss"]), 1.0)
-    adam = gc.optim.Adam(gc.optim.cosine(3e-3, steps=steps))
+    adam = gc.optim.Adam(gc.optim.cosine(6e-3, steps=steps))
     step = gc.compile(outputs, updates=adam(grads), name=kind)
     curve = [float(step(**sequences(rng, BATCH))["loss"]) for _ in range(steps)]
     right = gc.compile({"right": outputs["right"]}, params=step.params)
@@ -53,7 +53,7 @@ def train(kind, steps):
 
 def picture(figures):
     figure = Figure(figsize=(6, 3.6), layout="constrained")
-    axes = figure.add_subplot(xlabel="step", ylabel="loss", yscale="log", title="Copying 3 to 6 symbols")
+    axes = figure.add_subplot(xlabel="step", ylabel="loss", yscale="log", title="Copying 2 to 5 symbols")
     for kind, found in figures.items():
         smooth = np.convolve(found["curve"], np.ones(20) / 20, "valid")
         axes.plot(np.arange(len(smooth)) + 20, smooth, label=f"{kind}: {found['right']:.1%} right")
@@ -62,7 +62,7 @@ def picture(figures):
     return figure
 
 
-def main(output_dir: str | Path = Path(__file__).parent / "output", steps: int = 1000) -> dict[str, dict]:
+def main(output_dir: str | Path = Path(__file__).parent / "output", steps: int = 500) -> dict[str, dict]:
     """Train all kinds, print what they reach, draw the curves, return all figures."""
     output = Path(output_dir)
     output.mkdir(parents=True, exist_ok=True)

@@ -5,21 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import op_cases
 import pytest
 import test_attention
+import test_program_registry
 import test_windows
 from checked_kernels import Checked, Here, KernelError, Memory, Pointer, many_tiles
 from hypothesis import given, settings
-from program_cases import Bundle, agree, batches, gradients
+from program_cases import agree, gradients
 from random_dags import Case, dags, loss_of
 
 import graphc as gc
 from graphc.graph import Graph
-from graphc.registry import lookup
 
-OPS = [op.name for op in op_cases.ALL if any(sample.shapes for sample in op.samples)]
-BATCHES = list(batches(OPS, 16))
+# Programs are those of the tests of the registry and of windows: compiled once, then from the cache.
 
 
 def hold(program: gc.Program, values: dict[str, Any], slack: float = 50.0) -> None:
@@ -38,11 +36,9 @@ def hold(program: gc.Program, values: dict[str, Any], slack: float = 50.0) -> No
         (program.params if name in program.params else program.states)[name] = array
 
 
-@pytest.mark.parametrize("names", BATCHES, ids=lambda names: f"{names[0]}-{names[-1]}")
+@pytest.mark.parametrize("names", test_program_registry.BATCHES, ids=lambda names: f"{names[0]}-{names[-1]}")
 def test_ops_and_their_gradients(names: list[str]) -> None:
-    bundle = Bundle("float64")
-    for name in names:
-        bundle.add(lookup(name))
+    bundle = test_program_registry.bundle_of(names, "float64")
     for outputs in (bundle.outputs, gradients(bundle)):
         if outputs:
             hold(gc.compile(outputs), bundle.values({"N": 4}), slack=1e4)
@@ -50,7 +46,7 @@ def test_ops_and_their_gradients(names: list[str]) -> None:
 
 @pytest.mark.parametrize("family", ["plain", "strided", "grouped", "ranks", "symbolic"])
 def test_convolutions_and_their_gradients(family: str) -> None:
-    made = test_windows.convolved(test_windows.FAMILIES[family][:3], "float64")
+    made = test_windows.convolved(test_windows.cases(family, "float64"), "float64")
     hold(gc.compile(made.outputs), made.values(N=2, H=5, W=4, L=6), slack=1e4)
 
 

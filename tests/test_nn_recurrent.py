@@ -129,9 +129,9 @@ def test_programs_of_all_kinds_are_the_interpreted_graph():
     g = gc.Graph(seed=2)
     x, lengths = g.input("x", ("N", "T", F)), g.input("lengths", ("N",), "int64")
     outputs = {}
-    for kind, (layer, _) in KINDS.items():
-        deep = layer(H, layers=2, bidirectional=True, name=kind)
-        y, last = deep.run(x, lengths=lengths)
+    for kind, layers, both in (("RNN", 2, True), ("GRU", 1, True), ("LSTM", 2, False)):
+        layer = KINDS[kind][0](H, layers=layers, bidirectional=both, name=kind)
+        y, last = layer.run(x, lengths=lengths)
         outputs |= {f"{kind} y": y, f"{kind} h": last[0] if is_pair(kind) else last}
     loss = sum(gc.mean(gc.sin(v)) for v in outputs.values())
     outputs |= {f"d{p.name or p.label}": v for p, v in gc.grad(loss, [x, *g.params]).items()}

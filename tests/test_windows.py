@@ -103,6 +103,11 @@ class Bundle:
         return {x.name: RNG.uniform(-1, 1, s).astype(x.dtype.numpy) for x, s in shapes.items()}
 
 
+def cases(family: str, dtype: str) -> list[Conv]:
+    """All in float32. What differs in float64 are vectors and tolerances, for which three of a family do."""
+    return FAMILIES[family] if dtype == "float32" else FAMILIES[family][:3]
+
+
 def convolved(cases: Sequence[Conv], dtype: str) -> Bundle:
     found = Bundle(dtype)
     for case in cases:
@@ -114,7 +119,7 @@ def convolved(cases: Sequence[Conv], dtype: str) -> Bundle:
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_convolutions_and_gradients_agree_with_the_interpreter(family: str, dtype: str) -> None:
-    made = convolved(FAMILIES[family], dtype)
+    made = convolved(cases(family, dtype), dtype)
     program = gc.compile(made.outputs)
     for sizes in (
         {"N": 5, "H": 7, "W": 9, "L": 11},
@@ -124,10 +129,13 @@ def test_convolutions_and_gradients_agree_with_the_interpreter(family: str, dtyp
         hold(program, made.outputs, made.values(**sizes), slack=20)
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_transposed_convolutions_agree_with_the_interpreter(dtype: str) -> None:
+TRANSPOSED = [(1, 0, 0, 1), (2, 1, 1, 1), (3, 1, 0, 2), ((2, 1), (0, 1), 0, 1)]
+
+
+@pytest.mark.parametrize(("dtype", "chosen"), [("float64", TRANSPOSED[1:2]), ("float32", TRANSPOSED)])
+def test_transposed_convolutions_agree_with_the_interpreter(dtype: str, chosen: list[Any]) -> None:
     made = Bundle(dtype)
-    for stride, padding, more, groups in [(1, 0, 0, 1), (2, 1, 1, 1), (3, 1, 0, 2), ((2, 1), (0, 1), 0, 1)]:
+    for stride, padding, more, groups in chosen:
         x, w = made.leaf(("N", 4, 5, 6)), made.leaf((4, 3, 3, 2))
         options = {"stride": stride, "padding": padding, "output_padding": more, "groups": groups}
         made.give(gc.conv_transpose2d(x, w, **options), x, w)
@@ -146,14 +154,15 @@ POOLS = [
 ]
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_pools_and_gradients_agree_with_the_interpreter(dtype: str) -> None:
+@pytest.mark.parametrize(("dtype", "chosen"), [("float64", POOLS[1:2]), ("float32", POOLS)])
+def test_pools_and_gradients_agree_with_the_interpreter(dtype: str, chosen: list[dict[str, Any]]) -> None:
     made = Bundle(dtype)
-    for options in POOLS:
+    for options in chosen:
         x = made.leaf(("N", 3, 8, 9))
         made.give(gc.max_pool2d(x, **options), x)
         made.give(gc.avg_pool2d(x, **options), x)
-        made.give(gc.avg_pool2d(x, count_include_pad=False, **options), x)
+        if "padding" in options:
+            made.give(gc.avg_pool2d(x, count_include_pad=False, **options), x)
     line = made.leaf(("N", 2, "L"))
     made.give(gc.max_pool1d(line, 3, stride=2, padding=1), line)
     made.give(gc.avg_pool1d(line, 2), line)
