@@ -119,7 +119,7 @@ class Program:
         for handle in graph.leaves(kind):
             self._store.take(graph, handle)
             found[handle.name] = handle.type
-        return Parameters(self._store, found)
+        return Parameters(self._store, found, kind)
 
     def _fixed_addresses(self) -> dict[int, int]:
         """Slots that never change: parameters, states and constants."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -24,6 +25,10 @@ def hooks(callbacks: Iterable[Any]) -> dict[str, list[Callable[[Training], Any]]
     """The methods of ``callbacks`` by the moment at which they are called; ``InputError`` for one that has none."""
     found: dict[str, list[Callable[[Training], Any]]] = {name: [] for name in HOOKS}
     for each in callbacks:
+        if isinstance(each, type):
+            raise InputError(f"callback {each.__name__} is a class; make one, {each.__name__}(...)").located(
+                "fit"
+            )
         has = [name for name in HOOKS if callable(getattr(each, name, None))]
         if not has and not callable(each):
             raise InputError(
@@ -104,8 +109,8 @@ def _prefixed(arrays: Mapping[str, Array]) -> dict[str, Array]:
 class Checkpoint:
     """Writes a checkpoint to ``path`` after every ``every`` epochs, after the last, and when training is interrupted.
 
-    A ``{epoch}`` in ``path`` becomes the number of epochs done, which keeps the older files. Raises ``InputError`` for
-    an ``every`` below 1, ``OSError`` where the file cannot be written.
+    A ``{epoch}`` in ``path`` becomes the number of epochs done, which keeps the older files. Missing folders
+    are made. Raises ``InputError`` for an ``every`` below 1, ``OSError`` where the file cannot be written.
     """
 
     __slots__ = ("every", "path")
@@ -124,7 +129,9 @@ class Checkpoint:
             self._save(training)
 
     def _save(self, training: Training) -> None:
-        training.save(self.path.replace("{epoch}", str(training.epoch)))
+        path = Path(self.path.replace("{epoch}", str(training.epoch)))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        training.save(path)
 
 
 class LearningRate:
