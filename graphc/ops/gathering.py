@@ -38,16 +38,19 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Handle:
 
 
 @function
-def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Handle:
-    """For each element of ``indices``, the value of ``x`` at that index along ``axis``; other axes
-    broadcast."""
+def take_along_axis(x: Any, indices: Any, axis: int = -1, *, wrap: bool = True) -> Handle:
+    """For each element of ``indices``, the value of ``x`` at that index along ``axis``; other axes broadcast.
+
+    Negative indices count from the end; with ``wrap=False`` they are out of range. An input that holds an index out
+    of range is an ``InputError`` before anything runs; computed ones are kept within it.
+    """
     graph = graph_of((x, indices), "take_along_axis")
     x, found = lift(graph, x), index_node(graph, indices)
     check_index_rank(x.type, found.type)
     at = normalise_axis(axis, x.ndim)
     around = Checks().broadcast([(*h.shape[:at], 1, *h.shape[at + 1 :]) for h in (x, found)])
     spread = [call("broadcast_to", h, (*around[:at], h.shape[at], *around[at + 1 :])) for h in (x, found)]
-    return graph.add("take_along", spread, axis=at)
+    return graph.add("take_along", spread, axis=at, wrap=bool(wrap))
 
 
 @function

@@ -1,7 +1,7 @@
 """Indexing by integers that are data: take and its adjoint scatter_add, and their elementwise forms.
 
-Negative indices count from the end. Indices out of range raise IndexError in the reference;
-kernels do not look.
+Negative indices count from the end, but where ``wrap`` is false, as for classes, they are out of range. Indices
+out of range raise IndexError in the reference; programs look at them before their first kernel.
 """
 
 from __future__ import annotations
@@ -37,9 +37,10 @@ def _axis_of(index: Sequence[Expr], axis: int, other: Sequence[Expr], removed: i
     return (*index[:axis], *other, *index[axis + removed :])
 
 
-def _looked_up(source: int, index: Sequence[Expr], kind: Type, size: Dim) -> Expr:
+def _looked_up(source: int, index: Sequence[Expr], kind: Type, size: Dim, *, wrap: bool = True) -> Expr:
     """The index that operand ``source`` holds at ``index``, counted from the front."""
-    return wrapped(cast(Load(source, tuple(index), kind.dtype), DType.I64), size)
+    held = cast(Load(source, tuple(index), kind.dtype), DType.I64)
+    return wrapped(held, size) if wrap else held
 
 
 def check_index_rank(values: Type, indices: Type) -> None:
@@ -237,7 +238,7 @@ def _match_around(checks: Checks, values: Type, indices: Type, axis: int) -> Non
 
 
 def _along_infer(checks: Checks, types: Sequence[Type], params: Params) -> Type:
-    expect(types, 2, params, "axis")
+    expect(types, 2, params, "axis", "wrap")
     integers(types[1])
     check_index_rank(*types)
     _match_around(checks, types[0], types[1], checked_axis(params["axis"], types[0].rank))
@@ -246,10 +247,24 @@ def _along_infer(checks: Checks, types: Sequence[Type], params: Params) -> Type:
 
 def _along_loops(types: Sequence[Type], kind: Type, params: Params) -> tuple[Loop, ...]:
     axis, here = int(params["axis"]), identity(kind.rank)
-    found = _looked_up(1, here, types[1], types[0].shape[axis])
+    found = _looked_up(1, here, types[1], types[0].shape[axis], wrap=params["wrap"])
     return (
         Loop(axes=kind.shape, expr=Load(0, _axis_of(here, axis, (found,)), kind.dtype), dtype=kind.dtype),
     )
+
+
+def _admitted(indices: Any, size: int, params: Params) -> Any:
+    """``indices`` as NumPy takes them; raises IndexError for negative ones that do not count from the end."""
+    if not params["wrap"] and indices.min(initial=0) < 0:
+        raise IndexError(
+            f"index {indices.min()} is out of range for size {size}, and none counts from the end"
+        )
+    return indices.astype(np.int64)
+
+
+def _along_reference(operands: Sequence[Any], params: Params, kind: Type) -> Any:
+    values, axis = operands[0], params["axis"]
+    return np.take_along_axis(values, _admitted(operands[1], values.shape[axis], params), axis=axis)
 
 
 def _along_batch(b: Any, app: Application, batched: Sequence[bool]) -> Any:
@@ -258,8 +273,8 @@ def _along_batch(b: Any, app: Application, batched: Sequence[bool]) -> Any:
 
 
 def _put_vjp_of_take(b: Any, app: Application, cotangent: Any) -> list[Any]:
-    axis = app.params["axis"]
-    return [b("put_along", cotangent, app.operands[1], axis=axis, size=app.operands[0].shape[axis]), None]
+    size = app.operands[0].shape[app.params["axis"]]
+    return [b("put_along", cotangent, app.operands[1], **app.params, size=size), None]
 
 
 registry.register(
@@ -269,17 +284,17 @@ registry.register(
         loops=_along_loops,
         vjp=_put_vjp_of_take,
         batch=_along_batch,
-        reference=lambda xs, p, t: np.take_along_axis(xs[0], xs[1].astype(np.int64), axis=p["axis"]),
+        reference=_along_reference,
         jvp=lambda b, app, t: None if t[0] is None else b("take_along", t[0], app.operands[1], **app.params),
         label=lambda x, p: f"take_along({x[0]}, {x[1]}, axis={p['axis']})",
         samples=_samples(
-            ((5,), (3,), {"axis": 0}, 5),
-            ((_N, 4), (_N, 1), {"axis": 1}, 4),
-            ((3, 2), (4, 2), {"axis": 0}, 3),
-            ((0, 3), (0, 1), {"axis": 1}, 3),
-            ((2, 3, 2), (2, 1, 2), {"axis": 1}, 3),
-            ((1, 1), (1, 1), {"axis": 1}, 1),
-            ((2, 3), (2, 0), {"axis": 1}, 3),
+            ((5,), (3,), {"axis": 0, "wrap": True}, 5),
+            ((_N, 4), (_N, 1), {"axis": 1, "wrap": False}, 4),
+            ((3, 2), (4, 2), {"axis": 0, "wrap": False}, 3),
+            ((0, 3), (0, 1), {"axis": 1, "wrap": True}, 3),
+            ((2, 3, 2), (2, 1, 2), {"axis": 1, "wrap": True}, 3),
+            ((1, 1), (1, 1), {"axis": 1, "wrap": True}, 1),
+            ((2, 3), (2, 0), {"axis": 1, "wrap": False}, 3),
         ),
         doc="For each element of indices, the value at that index along an axis and at its own place "
         "elsewhere.",
@@ -288,7 +303,7 @@ registry.register(
 
 
 def _put_infer(checks: Checks, types: Sequence[Type], params: Params) -> Type:
-    expect(types, 2, params, "axis", "size")
+    expect(types, 2, params, "axis", "size", "wrap")
     integers(types[1])
     check_index_rank(*types)
     axis = checked_axis(params["axis"], types[0].rank)
@@ -305,7 +320,7 @@ def _put_reference(operands: Sequence[Any], params: Params, kind: Type) -> Any:
     updates, indices = operands
     shape: Any = kind.shape
     result, places = np.zeros(shape, kind.dtype.numpy), list[Any](_places(indices))
-    places[params["axis"]] = indices
+    places[params["axis"]] = _admitted(indices, shape[params["axis"]], params)
     np.add.at(result, tuple(places), updates)
     return result
 
@@ -314,9 +329,15 @@ def _put_loops(types: Sequence[Type], kind: Type, params: Params) -> tuple[Loop,
     here = identity(kind.rank)
     if types[0].shape[params["axis"]] == 1:
         return (_put_one(types, kind, params),)
-    target = _axis_of(here, params["axis"], (_looked_up(1, here, types[1], params["size"]),))
+    place = _looked_up(1, here, types[1], params["size"], wrap=params["wrap"])
+    target = _axis_of(here, params["axis"], (place,))
     load = Load(0, here, kind.dtype)
     return (Loop(axes=types[0].shape, expr=load, dtype=kind.dtype, scatter=target, scatter_shape=kind.shape),)
+
+
+def _take_vjp_of_put(b: Any, app: Application, cotangent: Any) -> list[Any]:
+    params = {name: app.params[name] for name in ("axis", "wrap")}
+    return [b("take_along", cotangent, app.operands[1], **params), None]
 
 
 def _put_one(types: Sequence[Type], kind: Type, params: Params) -> Loop:
@@ -324,9 +345,10 @@ def _put_one(types: Sequence[Type], kind: Type, params: Params) -> Loop:
     axis: int = params["axis"]
     here = identity(kind.rank)
     first = _axis_of(here, axis, (Const(0, DType.I64),))
-    chosen = fn("eq", _looked_up(1, first, types[1], params["size"]), here[axis])
+    place = _looked_up(1, first, types[1], params["size"], wrap=params["wrap"])
+    chosen = fn("eq", place, here[axis])
     expr = fn("select", chosen, Load(0, first, kind.dtype), Const(0, kind.dtype))
-    return Loop(axes=kind.shape, expr=expr, dtype=kind.dtype)
+    return Loop(axes=kind.shape, expr=expr, dtype=kind.dtype, bounded=((place, params["size"]),))
 
 
 registry.register(
@@ -336,14 +358,14 @@ registry.register(
         reference=_put_reference,
         loops=_put_loops,
         batch=_along_batch,
-        vjp=lambda b, app, g: [b("take_along", g, app.operands[1], axis=app.params["axis"]), None],
+        vjp=_take_vjp_of_put,
         jvp=lambda b, app, t: None if t[0] is None else b("put_along", t[0], app.operands[1], **app.params),
         label=lambda x, p: f"put_along({x[0]}, {x[1]}, axis={p['axis']}, size={p['size']})",
         samples=_samples(
-            ((3,), (3,), {"axis": 0, "size": 5}, 5),
-            ((_N, 1), (_N, 1), {"axis": 1, "size": 4}, 4),
-            ((4, 2), (4, 2), {"axis": 0, "size": 3}, 3),
-            ((0, 1), (0, 1), {"axis": 1, "size": 3}, 3),
+            ((3,), (3,), {"axis": 0, "size": 5, "wrap": True}, 5),
+            ((_N, 1), (_N, 1), {"axis": 1, "size": 4, "wrap": False}, 4),
+            ((4, 2), (4, 2), {"axis": 0, "size": 3, "wrap": False}, 3),
+            ((0, 1), (0, 1), {"axis": 1, "size": 3, "wrap": True}, 3),
         ),
         doc="Zeros with each update added at its index along an axis: the adjoint of take_along.",
     )

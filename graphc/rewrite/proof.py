@@ -187,7 +187,7 @@ _MEANINGS: Mapping[str, Callable[..., Any]] = {
     "broadcast_to": lambda x, shape: np.broadcast_to(x, shape),
     "transpose": lambda x, perm: np.transpose(x, perm),
     "take": lambda x, indices, axis: np.take(x, indices.astype(np.int64), axis=axis),
-    "take_along": lambda x, indices, axis: np.take_along_axis(x, indices.astype(np.int64), axis=axis),
+    "take_along": lambda x, indices, axis, wrap: np.take_along_axis(x, indices.astype(np.int64), axis=axis),
 }
 
 __all__ = ["Proof", "formulas", "prove"]
