@@ -14,10 +14,11 @@ from those above it:
     declare                     networks declared in plain networkx, formulas as text
     binding                     arrays in: checking and sizes
     init                        first values of parameters
-    interpret                   the NumPy meaning of a graph: the oracle
     check                       structure, and every type against its op's own rule
     rewrite                     the rule engine and the stabilising rules, each with its proof
+    interpret                   the NumPy meaning of a graph: the oracle
     diff                        reverse, forward, higher order; gradient checking
+    analysis                    lost bits, ranges, condition numbers
     passes                      simplify, fold, share, prune; the runner
     lower                       nests, fusion, kernels, schedule, memory plan
     runtime                     intrinsics, vector math, matrix products, threads, cache  [Numba and llvmlite only here]
@@ -46,6 +47,7 @@ from graphc.types import DType
 
 if TYPE_CHECKING:
     from graphc import init, losses, nn, optim, regularisers, train
+    from graphc.analysis import analyse, lost_bits
     from graphc.declare import from_networkx
     from graphc.diff.checking import check_gradients
     from graphc.diff.forward import jvp
@@ -58,6 +60,7 @@ __version__ = "0.1.0"
 
 # Name -> module that is loaded when the name is first used.
 _LAZY = {
+    "lost_bits": "graphc.analysis", "analyse": "graphc.analysis",
     "from_networkx": "graphc.declare", "grad": "graphc.diff.reverse", "vjp": "graphc.diff.reverse",
     "jvp": "graphc.diff.forward", "hvp": "graphc.diff.higher", "jacobian": "graphc.diff.higher",
     "hessian": "graphc.diff.higher",
@@ -85,8 +88,9 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
-    "DType", "Graph", "GraphcError", "Handle", "Program", "check", "check_gradients", "compile", "draw",
+    "DType", "Graph", "GraphcError", "Handle", "Program", "analyse", "check",
+    "check_gradients", "compile", "draw",
     "elementwise", "errors", "from_networkx", "grad",
-    "hessian", "hvp", "init", "interpret", "jacobian", "jvp", "losses", "nn", "ops", "optim", "parse",
+    "hessian", "hvp", "init", "interpret", "jacobian", "jvp", "losses", "lost_bits", "nn", "ops", "optim", "parse",
     "regularisers", "train", "vjp",
 ]  # fmt: skip

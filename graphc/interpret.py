@@ -23,7 +23,13 @@ MODES = ("train", "eval")
 
 
 def interpret(
-    target: Any, /, *, mode: str = "eval", params: Mapping[Any, Any] | None = None, **inputs: Any
+    target: Any,
+    /,
+    *,
+    mode: str = "eval",
+    params: Mapping[Any, Any] | None = None,
+    stabilise: bool = True,
+    **inputs: Any,
 ) -> Any:
     """The value of ``target`` in NumPy.
 
@@ -31,8 +37,10 @@ def interpret(
     dict; a key that is a node, as ``gc.grad`` returns them, stands for its name), a cone (its outputs by
     name, and its updates as ``"update <name>"``), or a graph (its sinks, by ``"%id"``). ``inputs`` and
     ``params`` give values by name; ``params`` also takes handles as keys, and names that are no Python
-    identifiers. Parameters and states that are not given have their initial values. ``mode`` chooses a branch
-    of ``gc.phase``. Results are new arrays. Raises ``InputError`` for what does not fit the declarations.
+    identifiers. Parameters and states that are not given have their initial values. ``mode`` chooses a
+    branch of ``gc.phase``. Formulas that overflow or cancel are computed in their stable form, as programs
+    do; with ``stabilise=False``, and always for a cone, exactly as written. Results are new arrays. Raises
+    ``InputError`` for what does not fit the declarations.
 
     >>> import graphc as gc
     >>> g = gc.Graph()
@@ -44,12 +52,33 @@ def interpret(
         raise InputError(f"mode {mode!r} is unknown; use 'train' or 'eval'")
     graph, roots = _roots(target)
     given = {**_by_name(graph, params or {}), **inputs}
+    if stabilise and not isinstance(target, Cone):
+        graph, roots, given = _stable(graph, roots, given)
     run = start(graph, list(roots.values()), given, mode)
     values = run.evaluate(list(roots.values()))
     results = {name: np.array(values[at], order="C") for name, at in roots.items()}
     if isinstance(target, Handle):
         return results["0"]
     return list(results.values()) if isinstance(target, (list, tuple)) else results
+
+
+def _stable(
+    graph: Graph, roots: Mapping[str, int], given: Mapping[str, Any]
+) -> tuple[Graph, Mapping[str, int], Mapping[str, Any]]:
+    """The stable form of ``roots``, in a graph of its own, and what of ``given`` belongs to it."""
+    from graphc.rewrite import stabilised
+
+    _known(graph, given)
+    done = stabilised(Cone(graph, roots)).cone
+    if done.graph is graph:
+        return graph, roots, given
+    return done.graph, done.outputs, {name: v for name, v in given.items() if name in done.graph.named}
+
+
+def _known(graph: Graph, given: Mapping[str, Any]) -> None:
+    for name in given:
+        if name not in graph.named:
+            raise unknown_name(name, graph.named)
 
 
 def _roots(target: Any) -> tuple[Graph, dict[str, int]]:
@@ -103,10 +132,8 @@ def _by_name(graph: Graph, params: Mapping[Any, Any]) -> dict[str, Any]:
 
 def start(graph: Graph, roots: Iterable[int], given: Mapping[str, Any], mode: str = "eval") -> Run:
     """A run whose inputs, parameters, states and sizes are bound from values ``given`` by name."""
+    _known(graph, given)
     named = graph.named
-    for name in given:
-        if name not in named:
-            raise unknown_name(name, named)
     run = Run(graph, mode)
     leaves = [at for at in run.needed(roots) if graph.nodes[at].op in ("input", "param", "state")]
     inputs = [at for at in leaves if graph.nodes[at].op == "input"]

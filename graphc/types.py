@@ -84,7 +84,7 @@ def _shown(spec: Any) -> str:
 def _from_numpy(spec: Any) -> DType | None:
     try:
         return _BY_NAME.get(np.dtype(spec).name)
-    except TypeError:
+    except (TypeError, ValueError):
         return None
 
 
@@ -216,6 +216,9 @@ def shape_text(shape: Sequence[Dim]) -> str:
     return f"({inner},)" if len(shape) == 1 else f"({inner})"
 
 
+MOST = 2**63 - 1  # elements of an array: what an index can count
+
+
 def as_shape(spec: Any) -> Shape:
     """A declared shape: a tuple or list (or one) of ints, names and sizes.
 
@@ -227,6 +230,9 @@ def as_shape(spec: Any) -> Shape:
     for dim in shape:
         if isinstance(dim, int) and dim < 0:
             raise ShapeError(f"size {dim} in shape {shape_text(shape)} is negative; sizes are at least 0")
+    count = product(d for d in shape if isinstance(d, int) and d)
+    if isinstance(count, int) and count > MOST:
+        raise ShapeError("its shape has more elements than 64 bits count; declare smaller sizes")
     return shape
 
 

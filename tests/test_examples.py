@@ -1,5 +1,6 @@
 """The quickstart learns, every example is listed, and each of them runs as a script does."""
 
+import math
 import runpy
 from pathlib import Path
 
@@ -13,12 +14,16 @@ COMPARED = (
     "regressions",
     "backpropagation",
     "normalisation",
+    "approximation",
+    "bit_extraction",
     "optimisers",
     "recurrent",
     "transformer",
     "convolution",
     "residual",
     "regularisation",
+    "depth",
+    "landscape",
 )  # with figures that are known
 
 
@@ -106,6 +111,34 @@ def test_normalisation(tmp_path):
     assert (tmp_path / "normalisation.svg").stat().st_size > 0
 
 
+def test_approximation(tmp_path):
+    figures = main_of("approximation")(tmp_path)
+    bumps, fitted = figures["errors"]["bumps"], figures["errors"]["fitted ReLUs"]
+    assert all(fitted[width] < bumps[width] for width in bumps)
+    assert bumps[64] == pytest.approx(
+        bumps[32] / 2, rel=0.05
+    )  # constant pieces: the error is of order 1 / width
+    assert fitted[64] < 0.05 * fitted[4]
+    for found in figures["towers"].values():  # largest at the corner, and the same in any dimension
+        assert found == pytest.approx({side: math.sin(math.pi / side) for side in found}, rel=1e-6)
+    assert (tmp_path / "approximation.svg").stat().st_size > 0
+
+
+def test_bit_extraction(tmp_path):
+    figures = main_of("bit_extraction")(tmp_path)
+    # All 2^10 strings with l = 0, .., 10; widths up to 7 and 2 L + 1 layers are allowed.
+    assert figures["bits"] == {"width": 5, "layers": 20, "right": 11 * 2**10, "of": 11 * 2**10}
+    for (n, depth), found in figures["stairs"].items():
+        assert (found["width"], found["layers"], found["exact"]) == (4 * n + 3, 3 * depth + 3, True)
+        # 2 n steps a layer, coarse ones in the first half of the layers and fine ones in the second.
+        coarse, fine = 2 * n * ((3 * depth + 4) // 2), 2 * n * ((3 * depth + 3) // 2)
+        assert found["steps"] == coarse * fine
+        assert found["breakpoints"] == 4 * coarse * fine - 2 * (coarse + fine)
+        assert 36 <= found["breakpoints"] / (n * depth) ** 2 <= 144
+    assert (tmp_path / "breakpoints.svg").stat().st_size > 0
+    assert "bit2" in (tmp_path / "bit_extraction.svg").read_text(encoding="utf-8")
+
+
 def test_optimisers(tmp_path):
     figures = main_of("optimisers")(tmp_path)
     for run in figures["theta"].values():
@@ -184,6 +217,58 @@ def test_regularisation(tmp_path):
     dense, sparse, again = figures["dsd"]["val_data"][39::40]
     assert max(sparse, again) < 0.8 * dense
     assert (tmp_path / "regularisation.svg").stat().st_size > 0
+
+
+def test_depth(tmp_path):
+    figures = main_of("depth")(tmp_path)
+    studies = figures["activations"]
+    for name, (low, middle, high) in {
+        "sigmoid": (0, 1 / 4, 0), "tanh": (0, 1, 0), "hard_tanh": (0, 1, 0), "softmax": (0, 1 / 4, 0),  # saturated
+        "relu": (0, 0, 1), "leaky_relu": (0.01, 0.01, 1), "elu": (0, 1, 1), "softplus": (0, 1 / 2, 1),
+        "sign": (0, 0, 0), "step": (0, 0, 0), "identity": (1, 1, 1),
+    }.items():  # fmt: skip
+        assert studies[name]["slope"] == pytest.approx([low, middle, high], abs=1e-4), name
+    means = {name: found["mean"] for name, found in studies.items()}  # of N(0, 1): 0, or not centred there
+    assert max(abs(means[name]) for name in ("identity", "sign", "tanh", "hard_tanh")) < 0.01
+    assert (means["sigmoid"], means["relu"]) == pytest.approx((1 / 2, 1 / np.sqrt(2 * np.pi)), rel=0.01)
+
+    small, great, xavier, halving, normal, uniform = figures["inits"].values()
+
+    def factor(found, name):
+        return float((found[name][-1] / found[name][9]) ** (1 / 10))  # by layer, over the last ten
+
+    assert factor(small, "activation.variance") == pytest.approx(100 * 0.05**2, rel=0.05)
+    assert 1.5 < factor(halving, "gradient.variance") < 2.2  # about 2
+    assert great["gradient.variance"][0] > 1e6 * great["gradient.variance"][-1]
+    for found in (xavier, normal, uniform):
+        for name in ("activation.variance", "gradient.variance"):
+            assert 0.8 < factor(found, name) < 1.2
+
+    norms = {name: found["weights.gradient_norm"] for name, found in figures["networks"].items()}
+    assert norms["sigmoid"][0] < 1e-10 * norms["sigmoid"][-1]
+    assert norms["residual ReLU"].max() < 1.5 * norms["residual ReLU"].min()
+    assert all(norms[name].max() < 20 * norms[name].min() for name in ("tanh", "ReLU"))
+
+    slow, fast, faster, leaky = (values[-50:].mean() for values in figures["dead"].values())
+    assert slow < 0.2 < 0.5 < fast < faster
+    assert leaky == 0
+    poor, pretrained, xavier = (history["val_accuracy"][-1] for history in figures["tuned"].values())
+    assert poor < 0.2 < 0.97 < min(pretrained, xavier)
+    assert (tmp_path / "depth.svg").stat().st_size > 0
+
+
+def test_landscape(tmp_path):
+    figures = main_of("landscape")(tmp_path)
+    plain, residual = figures["surfaces"].values()
+    assert max(plain["centre"], residual["centre"]) < 0.01  # both are trained
+    assert plain["low"] < 0.1 < 0.2 < residual["low"]
+    assert plain["pits"] > residual["pits"]
+    small, middle, whole = figures["minima"].values()
+    assert all(0.02 < found["training"] < 0.04 for found in (small, middle, whole))
+    assert 1.5 * small["sharpness"] < middle["sharpness"] < whole["sharpness"]
+    assert whole["sharpness"] == pytest.approx(2 / 0.03, rel=0.1)  # where descent on all is just stable
+    assert small["slice"][[0, -1]].sum() < middle["slice"][[0, -1]].sum() < whole["slice"][[0, -1]].sum()
+    assert (tmp_path / "landscape.svg").stat().st_size > 0
 
 
 def test_every_example_is_listed():

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
+from graphc.analysis.lost import lost_bits
 from graphc.errors import ExpressionError
 from graphc.graph import Cone
 from graphc.interpret import interpret
@@ -17,15 +18,31 @@ from graphc.passes import prune
 from graphc.rewrite import RULES, stabilise
 from graphc.rewrite.pattern import Var
 from graphc.rewrite.proof import prove
-from graphc.rewrite.rules import exp, log, softplus
+from graphc.rewrite.vocabulary import exp, log, softplus
 
 X = Var("X")
+# What SymPy does not decide, for a choice by sign or a maximum; the other proofs reduce the difference to 0.
+SAMPLED = {
+    "log_of_exponentials", "log1p_of_exponentials", "root_plus_number", "number_less_root",
+    "difference_of_logarithms", "log_of_ratio", "difference_of_angles", "difference_of_powers", "erfc",
+    "log_of_corrected_quotient", "difference_of_entropies",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda r: r.name)
 def test_rule_is_proved(rule: Any) -> None:
     assert rule.assumes
-    assert prove(rule, RULES).method == ("sampled" if rule.name == "erfc" else "simplified")
+    assert prove(rule, RULES).method == ("sampled" if rule.name in SAMPLED else "simplified")
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda r: r.name)
+def test_no_rule_loses_digits(rule: Any) -> None:
+    """Nowhere worse than the written form by more than ``allows`` units and what half a unit of every input moves, and
+    better on average, to a tenth of a bit."""
+    found = lost_bits(rule.example(gc.Graph()), rule.points, scale=rule.scale, count=60)
+    assert len(found.inherent) > 20
+    assert np.all(found.stable.ulps <= found.written.ulps + rule.allows + found.inherent)
+    assert found.stable.mean <= found.written.mean + 0.1
 
 
 @pytest.mark.parametrize("wrong", [-softplus(X), softplus(-X), X + softplus(X), softplus(X) + 1e-15])
@@ -213,8 +230,6 @@ def test_what_only_looks_like_a_softmax_keeps_its_value(build: Any) -> None:
 @pytest.mark.parametrize(
     "build",
     [
-        lambda x: gc.log(2 + gc.exp(x)),
-        lambda x: 1 / (2 + gc.exp(x)),
         lambda x: gc.exp(x) - 2,
         lambda x: gc.exp(x) * gc.sum(gc.exp(x)),
         lambda x: gc.log(gc.take(x, [0])),

@@ -73,6 +73,35 @@ def cache(
 
 
 @app.command()
+def check_gradients(
+    target: Annotated[
+        str, typer.Argument(help="file.py:function or module:function; default function: check.")
+    ],
+    tolerance: Annotated[float, typer.Option(min=0.0, help="Largest relative error.")] = 1e-6,
+    limit: Annotated[int, typer.Option(min=1, help="Elements compared of each parameter.")] = 50,
+    directions: Annotated[int, typer.Option(min=0, help="Random directions for each parameter.")] = 2,
+    second: Annotated[bool, typer.Option("--second", help="Second derivatives, too.")] = False,
+) -> None:
+    """Check the gradients of a loss; the function returns it, or it and its inputs by name.
+
+    Ends with 0 where all derivatives agree, 1 where some disagree, 2 where nothing could be checked.
+    """
+    from graphc.cli import gradients
+    from graphc.errors import DifferentiationError
+
+    try:
+        found = gradients.report(
+            target, tolerance=tolerance, limit=limit, directions=directions, second=second
+        )
+    except DifferentiationError as error:
+        raise _failure(str(error)) from None
+    except GraphcError as error:
+        raise _failure(str(error), 2) from None
+    typer.echo(found.table)
+    typer.echo(f"{len(found.entries)} derivatives agree within {tolerance:.0e}")
+
+
+@app.command()
 def bench(
     only: Annotated[
         list[str] | None,
@@ -118,6 +147,6 @@ def bench(
         raise _failure(f"{error}; give other paths with --results, --page or --python") from None
 
 
-def _failure(text: str) -> typer.Exit:
+def _failure(text: str, code: int = 1) -> typer.Exit:
     typer.echo(f"graphc: {text}", err=True)
-    return typer.Exit(1)
+    return typer.Exit(code)

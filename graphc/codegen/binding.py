@@ -11,6 +11,7 @@ import numpy as np
 from graphc.codegen.frame import Argument, Buffer
 from graphc.codegen.module import Module, Step
 from graphc.codegen.runs import Runs, run_order
+from graphc.errors import CapacityError
 from graphc.lower.memory import ALIGNMENT, Lifetime, MemoryPlan, plan_memory
 from graphc.lower.schedule import Storage
 from graphc.runtime import launch
@@ -95,6 +96,15 @@ class Tables:
         self.lengths = compile_dims([r.length for s in module.steps for r in s.loops])
 
     def bind(self, sizes: Mapping[str, int]) -> Bound:
+        """The tables for ``sizes``; raises ``CapacityError`` where they need numbers that no index holds."""
+        try:
+            return self._bind(sizes)
+        except OverflowError:
+            raise CapacityError(
+                "arrays have more elements than 64 bits count; give a smaller batch"
+            ) from None
+
+    def _bind(self, sizes: Mapping[str, int]) -> Bound:
         env, tiles, rows = self.cut(dict(sizes))
         plan = plan_memory(self.lifetimes(env))
         slots = np.frombuffer(aligned(8 * max(1, len(self.storages))), np.int64)

@@ -166,9 +166,9 @@ class Graph:
         full = self._full_name(name)
         try:
             init = initialiser(init)
-            fixed = fixed_shape(shape, init)
             if init is not None and not callable(init):
                 as_data(init)
+            fixed = fixed_shape(shape, init)
         except GraphcError as error:
             raise error.located(f"{op} {full!r}", self.here().place) from None
         handle = self._leaf(op, full, fixed, dtype)

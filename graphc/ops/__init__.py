@@ -1,6 +1,6 @@
 """The ops, one module a family; importing this package registers them all.
 
-In the order of flow: ``symbolic`` (SymPy bodies), ``elementwise``, ``bodies`` and ``functions`` (what
+In the order of flow: ``symbolic`` (SymPy bodies), ``elementwise``, ``bodies`` and ``functions``, ``special`` (what
 has one body), ``casting``, ``rules`` (what the others share); ``reduce``, ``extremum``, ``product``, ``softmax``,
 ``contract``, ``layout``, ``slicing``, ``index``, ``counting``, ``random``, ``cumulative``, ``sorting`` (the
 families); ``repeat``, ``scan_rules``, ``scan`` (loops over bodies of them); ``weave``, ``sliding``, ``spreading``,
@@ -8,7 +8,7 @@ families); ``repeat``, ``scan_rules``, ``scan`` (loops over bodies of them); ``w
 ``scanning``, ``windows``, ``noise``, ``activations``, ``normalise``, ``attention`` (functions for users over them).
 """
 
-from graphc.ops import functions, casting  # noqa: I001 - the order of flow
+from graphc.ops import functions, special, casting  # noqa: I001 - the order of flow
 from graphc.ops import reduce, extremum, product, softmax, contract, layout, slicing, index, counting
 from graphc.ops import random, cumulative, sorting
 from graphc.ops import scan, weave, sliding, spreading, correlate, window, pooling
@@ -43,6 +43,7 @@ __all__ = [
     "sliding",
     "softmax",
     "sorting",
+    "special",
     "spreading",
     "statistics",
     "weave",

@@ -292,7 +292,7 @@ registry.register(
 # ------------------------------------------------------------------------------------------------ user functions
 
 
-def _user_function(op: Op) -> Any:
+def user_function(op: Op) -> Any:
     arity = op.scalar.arity
 
     def function(*operands: Any) -> Handle:
@@ -309,7 +309,7 @@ def _user_function(op: Op) -> Any:
 
 for _op in registry.ops():
     if _op.scalar is not None:
-        FUNCTIONS[_op.name] = _user_function(_op)
+        FUNCTIONS[_op.name] = user_function(_op)
 
 
 @public
@@ -356,4 +356,4 @@ def pow_(x: Any, y: Any) -> Handle:
     return call(short, x) if short else x
 
 
-__all__ = ["scaled"]
+__all__ = ["scaled", "user_function"]

@@ -256,6 +256,8 @@ def _triangle(op: str, x: Any, k: int, keep: str) -> Handle:
     x = node(op, x)
     if x.ndim < 2:
         raise ShapeError(f"shape {shape_text(x.shape)} has fewer than two axes; give a matrix")
+    if not is_integer(k):
+        raise ShapeError(f"diagonal {k!r} is no integer; give an int")
     rows, columns = (x.graph.add("arange", (), size=d, dtype="int64") for d in x.shape[-2:])
     kept = call(keep, expand_dims(rows, 1) + int(k), columns)
     return call("where", kept, x, full_like(x, 0)) if x.dtype is DType.BOOL else call("where", kept, x, 0)

@@ -24,12 +24,12 @@ def memory() -> int | None:
         return found
 
 
-def require(wanted: int, what: str) -> None:
+def require(wanted: int, what: str, todo: str = "give a smaller batch") -> None:
     """Raise ``CapacityError`` when ``wanted`` bytes are more than this machine has."""
     have = memory()
     if have is not None and wanted > have:
         raise CapacityError(
-            f"{what} take {wanted} bytes ({wanted / 2**30:.1f} GiB) and this machine has {have}; give a smaller batch"
+            f"{what} take {wanted} bytes ({wanted / 2**30:.1f} GiB) and this machine has {have}; {todo}"
         )
 
 

@@ -228,8 +228,7 @@ class Program:
         """No compilation, only arithmetic."""
         self._size_checks(sizes)
         self._check_indexed(sizes)
-        bound = self._tables.bind(sizes)
-        self._require_memory(bound, sizes)
+        bound = self._bound_tables(sizes)
         if bound.plan.peak + 64 > self._arena.nbytes:
             self._arena = aligned(bound.plan.peak + 64)
             self.arena_address = self._arena.ctypes.data
@@ -243,14 +242,16 @@ class Program:
         guards = Guards(bound, taken, checks)
         return Ready(bound, bound.address, bound.count, taken, outputs, checks, guards)
 
-    def _require_memory(self, bound: Bound, sizes: Mapping[str, int]) -> None:
+    def _bound_tables(self, sizes: Mapping[str, int]) -> Bound:
         """Raise ``CapacityError`` for sizes at which temporaries and outputs are more than this machine has."""
-        outputs = (dim_evaluate(o.type.size, sizes) * o.type.dtype.itemsize for o in self._outputs)
         try:
+            bound = self._tables.bind(sizes)
+            outputs = (dim_evaluate(o.type.size, sizes) * o.type.dtype.itemsize for o in self._outputs)
             require(bound.plan.peak + sum(outputs), "temporaries and outputs")
         except CapacityError as error:
             where = ", ".join(f"{name}={size}" for name, size in sizes.items())
             raise error.located(f"{self.name} with {where}" if where else self.name) from None
+        return bound
 
     def _check_indexed(self, sizes: Mapping[str, int]) -> None:
         for check in self._index_checks:

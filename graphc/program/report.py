@@ -12,9 +12,11 @@ from graphc.lower.memory import MemoryPlan
 from graphc.lower.schedule import Schedule
 from graphc.ops.elementwise import partial
 from graphc.program.stages import Stages
+from graphc.rewrite import RULES, Applied
 from graphc.types import Dim
 
 _SHOWN = 20
+_STABILISING = frozenset(rule.name for rule in RULES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class Report:
     shared:      the operations that several others use
     by_output:   elementwise ops whose derivative is written in their own output
     repeated:    subexpressions inside kernels that several statements use
+    rules:       what was rewritten, and where
+    reasons:     of each rule applied, once: where both of its sides are equal, and what the written side loses
     """
 
     passes: tuple[PassLine, ...]
@@ -53,6 +57,7 @@ class Report:
     by_output: tuple[str, ...]
     repeated: int
     rules: tuple[str, ...]
+    reasons: tuple[str, ...]
     steps: int
     kernels: int
     memory: str
@@ -68,7 +73,8 @@ class Report:
             shared=shared_subterms(final),
             by_output=written_in_output(final),
             repeated=sum(k.text.repeated for k in module.kernels),
-            rules=tuple(str(a) for a in stages.applications),
+            rules=tuple(_placed(a) for a in stages.applications),
+            reasons=_reasons({a.rule for a in stages.applications}),
             steps=len(module.steps),
             kernels=len(module.kernels),
             memory=str(plan)
@@ -90,6 +96,18 @@ class Report:
         yield f"equal kernels: {self.steps} steps run {self.kernels} kernels"
         yield f"memory: {self.memory}"
         yield from _shortened([f"rule: {rule}" for rule in self.rules])
+        yield from (f"why {reason}" for reason in self.reasons)
+
+
+def _placed(applied: Applied) -> str:
+    """The rewrite and, of a stabilising rule, the user's line; identities change no value."""
+    told = applied.rule in _STABILISING and applied.place
+    return f"{applied}  ({applied.place})" if told else str(applied)
+
+
+def _reasons(applied: set[str]) -> tuple[str, ...]:
+    """The stabilising rules among ``applied`` and why they are right; each is proved on its own."""
+    return tuple(f"{rule.name}: {rule.assumes}" for rule in RULES if rule.name in applied)
 
 
 def _shortened(lines: Sequence[str]) -> Iterator[str]:

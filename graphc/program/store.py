@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
@@ -12,6 +14,8 @@ from graphc.codegen.binding import aligned
 from graphc.errors import InputError, MissingError
 from graphc.graph import Graph, Handle
 from graphc.init import initial_value
+from graphc.program.capacity import require
+from graphc.size import dim_evaluate
 from graphc.types import Type, shape_text
 
 Array = np.ndarray[Any, Any]
@@ -24,11 +28,14 @@ class Store:
         self.lock = threading.RLock()
         self.arrays: dict[str, Array] = {}
         self.kinds: dict[str, str] = {}
+        _stores.add(self)
 
     def take(self, graph: Graph, handle: Handle) -> Array:
         """The array of ``handle``, drawn on first use; raises ``InputError`` when the store holds another shape."""
         known = self.arrays.get(handle.name)
         if known is None:
+            size = dim_evaluate(handle.type.size, {}) * handle.dtype.itemsize
+            require(size, f"values of {handle.label}", "declare smaller sizes")
             known = self.adopt(handle.name, handle.node.op, initial_value(graph, handle))
         check(handle.name, handle.type, known)
         return known
@@ -38,6 +45,26 @@ class Store:
         memory[...] = value
         self.arrays[name], self.kinds[name] = memory, kind
         return memory
+
+
+_stores: WeakSet[Store] = WeakSet()
+_held: list[Store] = []
+
+
+def _before_fork() -> None:
+    """Let no call be under way: a child would find half an update, and a lock that nobody releases."""
+    _held.extend(_stores)
+    for store in _held:
+        store.lock.acquire()
+
+
+def _after_fork() -> None:
+    while _held:
+        _held.pop().lock.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
 
 
 def check(name: str, kind: Type, value: Array) -> None:

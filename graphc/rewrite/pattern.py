@@ -10,7 +10,7 @@ not matter.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from graphc.graph import Graph, Handle
@@ -227,6 +227,9 @@ class Rule:
     right:   a pattern over the variables of ``left``, or a function ``(rewriter, found) -> node or None``
     assumes: where the two are equal in real arithmetic, and how they differ in floating point
     example: builds one formula that the rule rewrites, from which ``proof.prove`` proves the rule
+    points:  the ranges of the example's inputs over which both sides are measured
+    scale:   the size below which results are measured in its units, as logarithms are near 0
+    allows:  by how many units in the last place ``right`` may be the worse one at a point
     """
 
     name: str
@@ -234,6 +237,9 @@ class Rule:
     right: Pattern | Callable[[Rewriter, Found], Handle | None]
     assumes: str
     example: Callable[[Graph], Handle]
+    points: Mapping[str, tuple[float, float]] = field(default_factory=dict[str, tuple[float, float]])
+    scale: float = 0.0
+    allows: float = 2.0
 
     @property
     def ops(self) -> tuple[str, ...]:

@@ -7,34 +7,41 @@ each rule.
 
 from __future__ import annotations
 
-from typing import Any
-
-from graphc.graph import Graph, Handle, call
+from graphc.graph import Graph, Handle
+from graphc.rewrite.differences import DIFFERENCES
 from graphc.rewrite.engine import MOVES, Rewriter, Term, reaches
-from graphc.rewrite.pattern import Found, Pattern, Rule, Spread, Var, beneath, negate, op, unit_chain
+from graphc.rewrite.exponentials import GENERAL, SPECIAL
+from graphc.rewrite.moments import MOMENTS
+from graphc.rewrite.pattern import Found, Rule, Var, negate, unit_chain
+from graphc.rewrite.quotients import COMPLEMENTS, LOGARITHMS, PRODUCTS, QUOTIENTS
+from graphc.rewrite.vocabulary import (
+    A,
+    K,
+    U,
+    X,
+    Y,
+    erf,
+    erfc,
+    exp,
+    expm1,
+    f,
+    half,
+    log,
+    log1p,
+    log_softmax,
+    logsumexp,
+    norm,
+    real,
+    reciprocal,
+    sigmoid,
+    softmax,
+    softplus,
+    spread,
+    sqrt,
+    square,
+    sum_,
+)  # fmt: skip
 from graphc.types import Shape
-
-U, X, Y = Var("U"), Var("X"), Var("Y")
-A, K = Var("axes"), Var("keepdims")
-
-exp, expm1, log, log1p = op("exp"), op("expm1"), op("log"), op("log1p")
-sigmoid, softplus, tanh, reciprocal = op("sigmoid"), op("softplus"), op("tanh"), op("reciprocal")
-sum_, logsumexp, norm, sqrt, square = op("sum"), op("logsumexp"), op("norm"), op("sqrt"), op("square")
-erf, erfc = op("erf"), op("erfc")
-softmax, log_softmax = op("softmax"), op("log_softmax")
-
-
-def spread(inner: Pattern, name: str = "spread") -> Spread:
-    return Spread(inner, name)
-
-
-def _real(g: Graph, *shape: int, name: str = "x") -> Handle:
-    return g.input(name, shape, "float64")
-
-
-def _f(name: str, *args: Any, **options: Any) -> Handle:
-    return call(name, *args, **options)
-
 
 # ------------------------------------------------------------------------------- softmax, logsumexp, norm
 
@@ -44,15 +51,6 @@ def _softmax(b: Rewriter, found: Found) -> Handle | None:
     if len(found["axes"]) != 1 or not _along(found, b):
         return None
     return b("softmax", found["X"], axis=found["axes"][0])
-
-
-def _share(b: Rewriter, found: Found) -> Handle | None:
-    """exp(u)/sum(exp(x)) = exp(u - logsumexp(x)), where the numerator may be exponentials moved about."""
-    top, chain = b.moved(found["E"])
-    exponential = b.sees(top, "exp")
-    if exponential is None:
-        return None
-    return b("exp", b("sub", b.move(exponential.operands[0], chain), _log_of_sum(b, found)))
 
 
 def _along(found: Found, b: Rewriter) -> bool:
@@ -69,12 +67,6 @@ def _along(found: Found, b: Rewriter) -> bool:
     padded = (1,) * (len(shape) - len(given)) + tuple(given)
     expected = tuple(1 if k in found["axes"] else d for k, d in enumerate(shape))
     return padded == expected and len(found["spread"].shape) <= len(shape)
-
-
-def _log_of_sum(b: Rewriter, found: Found) -> Handle:
-    total = beneath(found["spread"], b)
-    inside = b("logsumexp", found["X"], axes=found["axes"], keepdims=total.node.param["keepdims"])
-    return b.move(inside, unit_chain(found["spread"], b))
 
 
 def _difference(b: Rewriter, found: Found) -> Handle | None:
@@ -100,198 +92,178 @@ def _unshifted(b: Rewriter, found: Found) -> Handle | None:
 
 
 def _softmax_example(g: Graph) -> Handle:
-    e = _f("exp", _real(g, 2, 3))
-    return e / _f("sum", e, axis=1, keepdims=True)
+    e = f("exp", real(g, 2, 3))
+    return e / f("sum", e, axis=1, keepdims=True)
 
 
-def _exponential_share_example(g: Graph) -> Handle:
-    e = _f("exp", _real(g, 3))
-    return _f("take", e, g.const([2, 0])) / _f("sum", e)
-
+_WIDE = {"x": (-900.0, 900.0), "y": (1e-3, 1e3), "m": (-900.0, 900.0)}
 
 _SOFTMAX = (
     Rule(
         name="softmax", left=exp(X) / spread(sum_(exp(X), axes=A)), right=_softmax,
-        assumes="x real; the left side is inf/inf once exp(x) overflows", example=_softmax_example,
-    ),
-    Rule(
-        name="share_of_exponentials", left=Var("E") / spread(sum_(exp(X), axes=A)), right=_share,
-        assumes="u and x real; also for several axes and chosen elements", example=_exponential_share_example,
+        assumes="x real; the left side is inf/inf once exp(x) overflows", points=_WIDE, example=_softmax_example,
     ),
     Rule(
         name="softmax_shift", left=softmax(X - Y, axis=Var("axis")), right=_unshifted,
         assumes="y finite and constant along the axis",
-        example=lambda g: _f("softmax", _real(g, 2, 2) - _real(g, 2, 1, name="m"), axis=1),
+        points=_WIDE, example=lambda g: f("softmax", real(g, 2, 2) - real(g, 2, 1, name="m"), axis=1),
     ),
     Rule(
         name="log_softmax", left=log(softmax(X, axis=Var("axis"))), right=log_softmax(X, axis=Var("axis")),
         assumes="x real; the left side is -inf once the softmax underflows",
-        example=lambda g: _f("log", _f("softmax", _real(g, 3), axis=0)),
+        scale=1.0, points=_WIDE, example=lambda g: f("log", f("softmax", real(g, 3), axis=0)),
     ),
     Rule(
         name="log_softmax_of_difference", left=X - spread(logsumexp(X, axes=A)), right=_difference,
         assumes="x real; the left side loses the digits of x - max(x) where x is large",
-        example=lambda g: (x := _real(g, 3)) - _f("log", _f("sum", _f("exp", x))),
+        scale=1.0, points=_WIDE, example=lambda g: (x := real(g, 3)) - f("log", f("sum", f("exp", x))),
     ),
     Rule(
         name="logsumexp", left=log(sum_(exp(X), axes=A, keepdims=K)), right=logsumexp(X, axes=A, keepdims=K),
         assumes="x real; the left side overflows with exp(x)",
-        example=lambda g: _f("log", _f("sum", _f("exp", _real(g, 2, 2)), axis=1)),
+        scale=1.0, points=_WIDE, example=lambda g: f("log", f("sum", f("exp", real(g, 2, 2)), axis=1)),
     ),
     Rule(
         name="norm", left=sqrt(sum_(square(X), axes=A, keepdims=K)), right=norm(X, axes=A, keepdims=K),
         assumes="x real; equal everywhere, and the derivative at 0 is 0 instead of 0/0",
-        example=lambda g: _f("sqrt", _f("sum", _f("square", _real(g, 3)))),
+        example=lambda g: f("sqrt", f("sum", f("square", real(g, 3)))),
     ),
     Rule(
         name="norm_of_products", left=sqrt(sum_(X * X, axes=A, keepdims=K)),
         right=norm(X, axes=A, keepdims=K), assumes="as norm",
-        example=lambda g: _f("sqrt", _f("sum", _real(g, 3) * g["x"])),
+        example=lambda g: f("sqrt", f("sum", real(g, 3) * g["x"])),
     ),
 )  # fmt: skip
 
 # ------------------------------------------------------------------------------------ sigmoid, softplus, tanh
 
 
-def _half(value: Handle, b: Rewriter) -> Handle:
-    """``value / 2``, taken into a constant factor where there is one; halving is exact."""
-    product = b.sees(value, "mul")
-    for position, factor in enumerate(product.operands if product else ()):
-        number = b.number(factor)
-        if product is not None and number is not None:
-            other = product.operands[1 - position]
-            exact = {2.0: other, -2.0: negate(other, b)}.get(number)
-            return b("mul", other, b.constant(number / 2, value.dtype)) if exact is None else exact
-    inner = b.sees(value, "neg")
-    if inner is not None:
-        return negate(_half(inner.operands[0], b), b)
-    return b("mul", value, b.constant(0.5, value.dtype))
-
-
 def _tanh_of_half(b: Rewriter, found: Found) -> Handle:
-    return b("tanh", _half(found["U"], b))
+    return b("tanh", half(found["U"], b))
 
 
 def _tanh_of_negated_half(b: Rewriter, found: Found) -> Handle:
     """-tanh(u/2) = tanh(-u/2)."""
-    return b("tanh", negate(_half(found["U"], b), b))
+    return b("tanh", negate(half(found["U"], b), b))
 
 
 _SIGMOID = (
     Rule(
-        name="tanh", left=(exp(X) - exp(-X)) / (exp(X) + exp(-X)), right=tanh(X),
-        assumes="x real; the left side is inf/inf for large |x| and cancels near 0",
-        example=lambda g: (_f("exp", x := _real(g)) - _f("exp", -x)) / (_f("exp", x) + _f("exp", -x)),
-    ),
-    Rule(
         name="tanh_of_double", left=expm1(U) / (exp(U) + 1), right=_tanh_of_half,
         assumes="u real; reached from (exp(2x) - 1)/(exp(2x) + 1), which is inf/inf for large x",
-        example=lambda g: (_f("exp", x := 2 * _real(g)) - 1) / (_f("exp", x) + 1),
+        points=_WIDE, example=lambda g: (f("exp", x := 2 * real(g)) - 1) / (f("exp", x) + 1),
     ),
     Rule(
         name="tanh_of_negated_double", left=(-expm1(U)) / (exp(U) + 1), right=_tanh_of_negated_half,
         assumes="u real; reached from (1 - exp(-2x))/(1 + exp(-2x))",
-        example=lambda g: (1 - _f("exp", x := -2 * _real(g))) / (1 + _f("exp", x)),
+        points=_WIDE, example=lambda g: (1 - f("exp", x := -2 * real(g))) / (1 + f("exp", x)),
     ),
     Rule(
         name="tanh_of_sigmoid", left=2 * sigmoid(U) - 1, right=_tanh_of_half,
         assumes="u real; the left side cancels near 0",
-        example=lambda g: 2 * _f("sigmoid", 2 * _real(g)) - 1,
+        points=_WIDE, example=lambda g: 2 * f("sigmoid", 2 * real(g)) - 1,
     ),
     Rule(
         name="sigmoid", left=1 / (1 + exp(U)), right=sigmoid(-U),
         assumes="u real; equal everywhere, and the derivative is finite where exp(u) overflows",
-        example=lambda g: 1 / (1 + _f("exp", -_real(g))),
+        points=_WIDE, example=lambda g: 1 / (1 + f("exp", -real(g))),
     ),
     Rule(
         name="sigmoid_reciprocal", left=reciprocal(1 + exp(U)), right=sigmoid(-U), assumes="as sigmoid",
-        example=lambda g: _f("reciprocal", 1 + _f("exp", -_real(g))),
+        points=_WIDE, example=lambda g: f("reciprocal", 1 + f("exp", -real(g))),
     ),
     Rule(
         name="sigmoid_of_positive", left=exp(X) / (1 + exp(X)), right=sigmoid(X),
         assumes="x real; the left side is inf/inf once exp(x) overflows",
-        example=lambda g: _f("exp", x := _real(g)) / (1 + _f("exp", x)),
+        points=_WIDE, example=lambda g: f("exp", x := real(g)) / (1 + f("exp", x)),
     ),
     Rule(
         name="gated", left=Y / (1 + exp(U)), right=Y * sigmoid(-U),
         assumes="u real, y finite; the derivative is finite where exp(u) overflows",
-        example=lambda g: _real(g, name="y") / (1 + _f("exp", -_real(g))),
+        points=_WIDE, example=lambda g: real(g, name="y") / (1 + f("exp", -real(g))),
     ),
     Rule(
         name="sigmoid_complement", left=1 - sigmoid(X), right=sigmoid(-X),
         assumes="x real; the left side cancels to 0 for large x",
-        example=lambda g: 1 - _f("sigmoid", _real(g)),
+        points=_WIDE, example=lambda g: 1 - f("sigmoid", real(g)),
     ),
     Rule(
         name="log_sigmoid", left=log(sigmoid(X)), right=-softplus(-X),
         assumes="x real; the left side is -inf once the sigmoid underflows",
-        example=lambda g: _f("log", _f("sigmoid", _real(g))),
+        points=_WIDE, example=lambda g: f("log", f("sigmoid", real(g))),
     ),
     Rule(
         name="log1p_sigmoid", left=log1p(-sigmoid(X)), right=-softplus(X), assumes="as log_sigmoid, of -x",
-        example=lambda g: _f("log1p", -_f("sigmoid", _real(g))),
+        points=_WIDE, example=lambda g: f("log1p", -f("sigmoid", real(g))),
     ),
     Rule(
         name="softplus", left=log(1 + exp(X)), right=softplus(X),
         assumes="x real; the left side overflows for large x and loses x for small",
-        example=lambda g: _f("log", 1 + _f("exp", _real(g))),
+        points=_WIDE, example=lambda g: f("log", 1 + f("exp", real(g))),
     ),
     Rule(
         name="softplus_log1p", left=log1p(exp(X)), right=softplus(X), assumes="as softplus",
-        example=lambda g: _f("log1p", _f("exp", _real(g))),
+        points=_WIDE, example=lambda g: f("log1p", f("exp", real(g))),
     ),
     Rule(
         name="softplus_reflected", left=softplus(X) - X, right=softplus(-X),
         assumes="x real; the left side cancels for large x",
-        example=lambda g: _f("softplus", x := _real(g)) - x,
+        points=_WIDE, example=lambda g: f("softplus", x := real(g)) - x,
     ),
 )  # fmt: skip
 
 # ------------------------------------------------------------------------------------------- log, exp, erf
 
-_LOGARITHM = (
+_EXACT = (
     Rule(
         name="log_exp", left=log(exp(X)), right=X, assumes="x real; the left side overflows with exp(x)",
-        example=lambda g: _f("log", _f("exp", _real(g))),
+        points=_WIDE, example=lambda g: f("log", f("exp", real(g))),
     ),
     Rule(
         name="log_of_quotient", left=log(exp(X) / Y), right=X - log(Y),
         assumes="x real, y >= 0 (for y < 0 both are NaN); the left side overflows with exp(x)",
-        example=lambda g: _f("log", _f("exp", _real(g)) / _f("exp", _f("square", _real(g, name="y")))),
+        scale=1.0, points=_WIDE, example=lambda g: f("log", f("exp", real(g)) / (2 + f("sin", real(g, name="y")))),
     ),
     Rule(
         name="log_of_product", left=log(exp(X) * Y), right=X + log(Y), assumes="as log_of_quotient",
-        example=lambda g: _f("log", _f("exp", _real(g)) * (2 + _f("sin", _real(g, name="y")))),
+        scale=1.0, points=_WIDE, example=lambda g: f("log", f("exp", real(g)) * (2 + f("sin", real(g, name="y")))),
     ),
     Rule(
         name="log_of_moved", left=log(Y), right=_log_of_moved,
         assumes=f"any y; log commutes with {', '.join(sorted(MOVES))}; only where log then becomes stable",
-        example=lambda g: _f("log", _f("take", _f("softmax", _real(g, 3), axis=0), g.const([1]), axis=0)),
+        scale=1.0, points=_WIDE,
+        example=lambda g: f("log", f("take", f("softmax", real(g, 3), axis=0), g.const([1]), axis=0)),
     ),
+)  # fmt: skip
+
+_LOGARITHM = (
     Rule(
         name="log1p", left=log(1 + X), right=log1p(X), assumes="x > -1; the left side loses x near 0",
-        example=lambda g: _f("log", 1 + _f("square", _real(g))),
+        example=lambda g: f("log", 1 + f("square", real(g))),
     ),
     Rule(
         name="log1p_of_negated", left=log(1 - X), right=log1p(-X),
         assumes="x < 1; the left side loses x near 0",
-        example=lambda g: _f("log", 1 - _f("sin", _real(g)) / 2),
+        example=lambda g: f("log", 1 - f("sin", real(g)) / 2),
     ),
     Rule(
         name="expm1", left=exp(X) - 1, right=expm1(X), assumes="x real; the left side cancels near 0",
-        example=lambda g: _f("exp", _real(g)) - 1,
+        example=lambda g: f("exp", real(g)) - 1,
     ),
     Rule(
         name="expm1_negated", left=1 - exp(X), right=-expm1(X), assumes="as expm1",
-        example=lambda g: 1 - _f("exp", _real(g)),
+        example=lambda g: 1 - f("exp", real(g)),
     ),
     Rule(
         name="erfc", left=1 - erf(X), right=erfc(X), assumes="x real; the left side cancels to 0 for large x",
-        example=lambda g: 1 - _f("erf", _real(g)),
+        example=lambda g: 1 - f("erf", real(g)),
     ),
 )  # fmt: skip
 
 # In each application's order: the first that fits wins, so the special stands before the general.
-RULES: tuple[Rule, ...] = _SOFTMAX + _SIGMOID + _LOGARITHM
+RULES: tuple[Rule, ...] = (
+    *_SOFTMAX, *MOMENTS, *SPECIAL, *_SIGMOID, *QUOTIENTS, *COMPLEMENTS, *LOGARITHMS, *PRODUCTS, *_EXACT, *GENERAL,
+    *DIFFERENCES, *_LOGARITHM,
+)  # fmt: skip
 
 __all__ = ["RULES"]

@@ -52,7 +52,7 @@ class _Loops:
     def __init__(self, b: Rewriter, loops: Mapping[int, Loop]) -> None:
         self.b = b
         self.loops = loops
-        self.done = {loop.nodes[0]: rewritten(loop, _everywhere) for loop in loops.values()}
+        self.done = {loop.nodes[0]: rewritten(loop, stabilised) for loop in loops.values()}
         self.built: dict[int, Rebuilt] = {}
 
     def changes(self, at: int) -> bool:
@@ -71,9 +71,9 @@ class _Loops:
         return _inherited(self.b, at, made)
 
 
-def _everywhere(cone: Cone) -> Rewritten:
-    """``stabilise``, also in the bodies of loops within a body."""
-    inner = rewrite_bodies(cone, _everywhere)
+def stabilised(cone: Cone) -> Rewritten:
+    """``stabilise`` over the bodies of loops, the innermost first, and then over the cone itself."""
+    inner = rewrite_bodies(cone, stabilised)
     done = stabilise(inner.cone)
     mapping = {at: done.mapping[now] for at, now in inner.mapping.items() if now in done.mapping}
     return Rewritten(done.cone, mapping, (*inner.applied, *done.applied))

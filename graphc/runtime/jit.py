@@ -14,6 +14,7 @@ once. Whether it comes from the compiler or from disk, it is loaded the same way
 
 from __future__ import annotations
 
+import concurrent.futures.thread  # noqa: F401  # pyright: ignore[reportUnusedImport] - see the end
 import ctypes
 import os
 import threading
@@ -162,10 +163,7 @@ def _external_key(symbol: str) -> str:
     return externals.key(symbol, cache.environment())
 
 
-def _after_fork() -> None:
-    global _lock
-    _lock = threading.RLock()  # another thread of the parent may have held it
-
-
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    # A child would find half loaded, and locked, what another thread is loading; so a fork waits for it. What compiles
+    # uses a pool and a log, which hold locks of their own over a fork: they are imported, so this lock is taken first.
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)

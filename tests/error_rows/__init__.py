@@ -14,6 +14,7 @@ from error_rows import (
     derivatives,
     drawings,
     draws,
+    faults,
     fitting,
     formulas,
     graphs,
@@ -22,6 +23,7 @@ from error_rows import (
     loops,
     networks,
     nn,
+    numerics,
     ordering,
     programs,
     sequences,
@@ -32,9 +34,8 @@ from error_rows import (
 
 FAMILIES = (
     sizes, graphs, contractions, layouts, loops, networks, formulas, checks, derivatives, programs, calls, layers,
-    nn, sequences, blocks, drawings, commands, windows, training,
-    draws, ordering,
-    fitting,
+    nn, sequences, blocks, drawings, commands, windows, training, numerics,
+    draws, ordering, fitting, faults,
 )  # fmt: skip
 ROWS = [row for family in FAMILIES for row in family.ROWS]
 
