@@ -22,10 +22,11 @@ def index_node(graph: Graph, indices: Any) -> Handle:
 
 
 @function
-def take(x: Any, indices: Any, axis: int | None = None) -> Handle:
+def take(x: Any, indices: Any, axis: int | None = None, *, wrap: bool = True) -> Handle:
     """Elements of ``x`` at ``indices`` along ``axis`` (None: of the flattened value), as NumPy's ``take``.
 
-    ``indices``: integers of any shape, which replaces the axis; negative ones count from the end.
+    ``indices``: integers of any shape, which replaces the axis. Negative ones count from the end; with ``wrap=False``
+    they are out of range. An input that holds an index out of range is an ``InputError`` before anything runs.
 
     >>> import graphc as gc
     >>> g = gc.Graph()
@@ -34,7 +35,8 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Handle:
     """
     graph = graph_of((x, indices), "take")
     x = call("ravel", lift(graph, x)) if axis is None else lift(graph, x)
-    return graph.add("take", (x, index_node(graph, indices)), axis=normalise_axis(axis or 0, x.ndim))
+    at = normalise_axis(axis or 0, x.ndim)
+    return graph.add("take", (x, index_node(graph, indices)), axis=at, wrap=bool(wrap))
 
 
 @function
@@ -67,6 +69,7 @@ def scatter_add(updates: Any, indices: Any, size: Any, axis: int = 0) -> Handle:
         (values, found),
         axis=normalise_axis(axis, values.ndim - found.ndim + 1),
         size=as_dim(size),
+        wrap=True,
     )
 
 
