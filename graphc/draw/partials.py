@@ -101,7 +101,6 @@ _WORDS: Mapping[str, str] = {
     "phase": "1",
     "einsum": "1 (index map)",
     "weave": "1 (its part)",
-    "cumsum": "1 (summed)",
     "max_pool": "[at max]",
     "pick": "1 (put back)",
     "unpool": "1 (picked)",
