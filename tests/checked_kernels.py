@@ -21,6 +21,7 @@ from unittest.mock import patch
 import numpy as np
 
 import graphc as gc
+from graphc import threefry
 from graphc.codegen import binding
 from graphc.loops import FUNCTIONS
 from graphc.runtime import launch
@@ -156,6 +157,8 @@ def _words() -> dict[str, Any]:
         "maximum_i64": max, "minimum_i64": min,
         "quotient": _index(lambda a, b: a // b), "remainder": _index(lambda a, b: a % b),
         **{f"{name}_i{bits}": _floor(name, bits) for name in ("floordiv", "mod") for bits in (32, 64)},
+        "threefry_i64": lambda key, counter: int(threefry.threefry(np.int64(key), np.int64(counter))),
+        "shift_right_i64": lambda bits, n: int(threefry.shift_right(np.int64(bits), np.int64(n))),
         "bits_f32": lambda x: int(np.float32(x).view(np.uint32)),
         "bits_f64": lambda x: int(np.float64(x).view(np.uint64)),
         "float_f32": lambda u: np.uint32(u).view(np.float32), "float_f64": lambda u: np.uint64(u).view(np.float64),
@@ -178,6 +181,17 @@ def _product(accumulate: bool, m: int, n: int, k: int, a: Any, ra: int, ca: int,
     if m and n:
         made = left.astype(np.float64) @ right.astype(np.float64)
         pc[at] = made + pc[at] if accumulate else made
+
+
+def _argsort(x: Any, stride: int, n: int, y: Any, flip: int) -> None:
+    """The order of n elements at x in the first n words at y; the next 3 n are room to work in, unknown afterwards."""
+    (px, ox), (py, oy) = x, y
+    values = np.asarray(px[ox + np.arange(n) * stride])
+    turned = values[::-1] if flip else values
+    places = np.argsort(turned, kind="stable")
+    py[oy + np.arange(4 * n)] = -1
+    py.memory.known[py.reached(oy + np.arange(n, 4 * n), "writes")] = False
+    py[oy + np.arange(n)] = n - 1 - places[::-1] if flip else places
 
 
 _WORDS = _words()
@@ -217,6 +231,7 @@ class Checked:
         for kind in ("f32", "f64", "i32", "i64", "u32", "b1"):
             words[f"{kind}_buffer"] = lambda args, k: self.pointer(args, k)
             words[f"{kind}_buffer_from"] = lambda args, k: self.pointer(args, k, _word_at(args + 8 * k + 8))
+            words[f"argsort_{kind}"] = _argsort
             for form in ("", "windows_"):
                 words[f"gemm_{form}{kind}"] = partial(_product, False)
                 words[f"gemm_accumulate_{form}{kind}"] = partial(_product, True)

@@ -279,10 +279,10 @@ def test_landscape(tmp_path):
     figures = main_of("landscape")(tmp_path)
     plain, residual = figures["surfaces"].values()
     assert max(plain["centre"], residual["centre"]) < 0.01  # both are trained
-    assert plain["low"] < 0.1 < 0.2 < residual["low"]
+    assert 2 * plain["low"] < residual["low"]
     assert plain["pits"] > residual["pits"]
     small, middle, whole = figures["minima"].values()
-    assert all(0.02 < found["training"] < 0.04 for found in (small, middle, whole))
+    assert all(0.01 < found["training"] < 0.06 for found in (small, middle, whole))
     assert 1.5 * small["sharpness"] < middle["sharpness"] < whole["sharpness"]
     assert whole["sharpness"] == pytest.approx(2 / 0.03, rel=0.1)  # where descent on all is just stable
     assert small["slice"][[0, -1]].sum() < middle["slice"][[0, -1]].sum() < whole["slice"][[0, -1]].sum()

@@ -109,9 +109,8 @@ run.save({str(tmp_path / "again.safetensors")!r})
 
 def test_a_resumed_history_has_its_names_in_the_order_of_the_first(net, tmp_path):
     options = {"metrics": {"accuracy": net.accuracy}, "validation": 0.2, "batch_size": 8}
-    saver = gc.train.Checkpoint(tmp_path / "new" / "{epoch}" / "net.safetensors")  # folders that do not exist
-    first = net.fit(epochs=1, callbacks=[saver], **options)
-    resumed = net.fit(epochs=2, resume=tmp_path / "new" / "1" / "net.safetensors", **options)
+    first = net.fit(epochs=1, **options)
+    resumed = net.fit(epochs=2, resume=first.save(tmp_path / "net.safetensors"), **options)
     assert list(resumed.history) == list(first.history)
 
 

@@ -78,6 +78,7 @@ _WORDS: Mapping[str, str] = {
     "mean": "1/n (spread)",
     "max": "[at max]",
     "min": "[at min]",
+    "cumsum": "1 (summed on)",
     "prod": "product of others",
     "prod_others": "products of others",
     "logsumexp": "softmax({x})",

@@ -16,9 +16,11 @@ that finds everything in the cache goes from the first group to `jit` and never 
     pointers scalars            buffers; scalar words
     vecmath                     exp, tanh, ... (vecmath_tables, vecmath_ir, vecmath_bodies, vecmath_hyperbolic,
                                 vecmath_inverse), and those that branch (vecmath_circular, vecmath_power, vecmath_calls)
-    gemm                        matrix products (gemm_vectors, gemm_tiles, gemm_dots, gemm_packs)
+    gemm                        matrix products (gemm_vectors, gemm_tiles, gemm_pairs, gemm_dots, gemm_packs)
+    random_bits                 the words of random draws
     steps team                  words of the entry; the threads at work
     language                    the words that emitted text imports: the contract with the code generator
+    sorting                     the order of a row
     guards                      what a call does before its first step
     compiler                    one function to object code
     build                       what is missing in a module, compiled

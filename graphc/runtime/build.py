@@ -47,12 +47,12 @@ def build(
                 modules = _lower(unit, f"graphc_{key}", namespace, source, file)
             pending[key] = unit.name, pool.submit(compiler.emit, modules, f"graphc_{key}")
             symbols += externals.called(modules)
-        while symbols:
-            symbol = symbols.pop()
-            if symbol not in pending and not available(symbol):
-                modules = _external(symbol)
-                pending[symbol] = symbol, pool.submit(compiler.emit, modules, symbol)
-                symbols += externals.called(modules)
+            while symbols:  # at once: the largest of all functions, the product, is among them
+                symbol = symbols.pop()
+                if symbol not in pending and not available(symbol):
+                    modules = _external(symbol)
+                    pending[symbol] = symbol, pool.submit(compiler.emit, modules, symbol)
+                    symbols += externals.called(modules)
         return {name: _result(*each, file) for name, each in pending.items()}
 
 

@@ -16,14 +16,14 @@ from inspect import signature
 
 import llvmlite.binding as llvm
 from llvmlite import ir
-from numba.core import compiler, fastmathpass, registry, types
-from numba.core.codegen import CPUCodeLibrary, JITCPUCodegen
+from numba.core import cgutils, compiler, fastmathpass, funcdesc, registry, types
+from numba.core.codegen import CodeLibrary, CPUCodeLibrary, JITCPUCodegen
 from numba.core.compiler_lock import global_compiler_lock
-from numba.core.compiler_machinery import PassManager
+from numba.core.compiler_machinery import LoweringPass, PassManager, register_pass
 from numba.core.cpu import CPUContext
+from numba.core.lowering import Lower
 from numba.core.typed_passes import (
     IRLegalization,
-    NativeLowering,
     NoPythonBackend,
     NopythonTypeInference,
     PreLowerStripPhis,
@@ -44,10 +44,11 @@ _RAISED = "graphc_raised"
 
 
 class _Library(CPUCodeLibrary):
-    """Keeps the modules of a function and of what it calls, as they were lowered."""
+    """Keeps the modules of a function and of what it calls, as they were lowered, as text: a module of LLVM's own
+    would be asked for, and so wait for LLVM, which compiles another function meanwhile."""
 
     def __init__(self, codegen, name) -> None:
-        super().__init__(codegen, name)
+        CodeLibrary.__init__(self, codegen, name)
         self.modules: list[ir.Module] = []
 
     def add_ir_module(self, ir_module) -> None:
@@ -57,8 +58,21 @@ class _Library(CPUCodeLibrary):
         self.modules.extend(library.modules)
 
 
+@cache
+def _triple() -> str:
+    return llvm.get_process_triple()
+
+
 class _Codegen(JITCPUCodegen):
     _library_class = _Library
+
+    def _create_empty_module(self, name):
+        """As Numba's, without a question to LLVM for each."""
+        module = ir.Module(cgutils.normalize_ir_text(name))
+        module.triple = _triple()
+        if self._data_layout:
+            module.data_layout = self._data_layout
+        return module
 
 
 class _Context(CPUContext):
@@ -93,6 +107,28 @@ class _Typing(BaseContext):
         self.install_registry(_functions())
 
 
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _Lowering(LoweringPass):
+    """Numba's lowering to LLVM's language, without its counts of what LLVM did, for which it waits."""
+
+    _name = "kernel_lowering"
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def run_pass(self, state) -> bool:
+        context, flags = state.targetctx, state.flags
+        described = funcdesc.PythonFunctionDescriptor.from_specialized_function(
+            state.func_ir, state.typemap, state.return_type, state.calltypes, mangler=context.mangler,
+            inline=flags.forceinline, noalias=flags.noalias, abi_tags=[flags.get_mangle_string()],
+        )  # fmt: skip
+        with context.push_code_library(state.library):
+            lower = Lower(context, state.library, described, state.func_ir, metadata=state.metadata)
+            lower.lower()
+        state["cr"] = compiler._LowerResult(described, lower.call_helper, cfunc=None, env=lower.env)
+        return True
+
+
 class _Pipeline(compiler.CompilerBase):
     """Numba's passes less those for closures, literals, arrays and Python objects."""
 
@@ -112,7 +148,7 @@ _PASSES = (
     NopythonTypeInference,
     PreLowerStripPhis,
     IRLegalization,
-    NativeLowering,
+    _Lowering,
     NoPythonBackend,
 )
 

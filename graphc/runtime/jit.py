@@ -86,10 +86,10 @@ def load(source: str, file: str | None = None) -> Loaded:
         CompileError: the text is not in the language, or its object code does not load.
     """
     name = file or "<kernels>"
-    functions = units.split(source, name)
-    keys = {unit.name: unit.key(cache.environment()) for unit in functions}
-    entries = [unit.name for unit in functions if unit.parallel]
-    with _lock:
+    with _lock:  # around parsing too: CPython 3.11 cannot make syntax trees in two threads at once
+        functions = units.split(source, name)
+        keys = {unit.name: unit.key(cache.environment()) for unit in functions}
+        entries = [unit.name for unit in functions if unit.parallel]
         before = _compilations
         absent = _read(set(keys.values()))
         wanted = {keys[unit.name]: unit for unit in functions if keys[unit.name] in absent}

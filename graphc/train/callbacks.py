@@ -109,8 +109,9 @@ def _prefixed(arrays: Mapping[str, Array]) -> dict[str, Array]:
 class Checkpoint:
     """Writes a checkpoint to ``path`` after every ``every`` epochs, after the last, and when training is interrupted.
 
-    A ``{epoch}`` in ``path`` becomes the number of epochs done, which keeps the older files. Missing folders
-    are made. Raises ``InputError`` for an ``every`` below 1, ``OSError`` where the file cannot be written.
+    A ``{epoch}`` in ``path`` becomes the number of epochs done, which keeps the older files. Raises ``InputError`` for
+    an ``every`` below 1 and, before training starts, where ``path`` is a folder or in none that exists; ``OSError``
+    where the file cannot be written.
     """
 
     __slots__ = ("every", "path")
@@ -119,6 +120,15 @@ class Checkpoint:
         if every < 1:
             raise InputError(f"every={every!r}; give an integer of at least 1").located("Checkpoint")
         self.path, self.every = os.fspath(path), every
+
+    def on_start(self, training: Training) -> None:
+        path = self._path(training)
+        if path.is_dir():
+            raise InputError(f"{str(path)!r} is a folder; give the path of a file in it").located(
+                "Checkpoint"
+            )
+        if not path.parent.is_dir():
+            raise InputError(f"there is no folder {str(path.parent)!r}; make it first").located("Checkpoint")
 
     def on_epoch_end(self, training: Training) -> None:
         if training.epoch % self.every == 0:
@@ -129,9 +139,10 @@ class Checkpoint:
             self._save(training)
 
     def _save(self, training: Training) -> None:
-        path = Path(self.path.replace("{epoch}", str(training.epoch)))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        training.save(path)
+        training.save(self._path(training))
+
+    def _path(self, training: Training) -> Path:
+        return Path(self.path.replace("{epoch}", str(training.epoch)))
 
 
 class LearningRate:

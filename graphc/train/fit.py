@@ -50,7 +50,9 @@ def fit(
     data:        arrays by name of input; or an iterable of such batches, or a function of the epoch that gives one
     optimiser:   what makes updates of gradients, such as ``gc.optim.Adam(1e-3)``; or the updates themselves
     epochs:      passes over the data, those of a resumed run included
-    batch_size:  examples in a step: 1, a mini-batch, or None for all. The last batch of an epoch has what is left
+    batch_size:  examples in a step: 1, a mini-batch, or None for all. The last batch of an epoch has what is left. The
+                 loss of an epoch is the mean over its steps, each counted by its examples: that of an example where
+                 the loss is a mean over the batch; of a loss that is a sum, it grows with ``batch_size``
     validation:  data that are evaluated after each epoch, as ``val_loss`` and ``val_<metric>``; or the fraction of the
                  arrays that is drawn by ``seed`` and held back for it
     metrics:     by name, ``gc.train.accuracy(...)`` or others; a node stands for its mean. On training data they are
@@ -131,7 +133,7 @@ def _check_named(**options: Any) -> None:
 
 
 def _check_names(metrics: Mapping[str, Any], record: Mapping[str, Any]) -> None:
-    taken = [n for n in (*metrics, *record) if n in _KEPT or n.startswith("val_")]
+    taken = [n for n in (*metrics, *record) if n in _KEPT or n.startswith("val_") or is_rate(n)]
     if taken:
         raise InputError(f"the name {taken[0]!r} is kept for what fit finds itself; choose another").located(
             "fit"

@@ -84,8 +84,8 @@ class Training:
     def evaluate(self, data: Any) -> dict[str, Any]:
         """Loss and metrics over ``data``, arrays by name or an iterable of such batches, in evaluation mode.
 
-        The loss is the mean of those of the batches, each counted by its examples. Raises ``InputError`` for data
-        that do not fit.
+        The loss is the mean of those of the batches, each counted by its examples; arrays are cut into batches of at
+        most 1024. Raises ``InputError`` for data that do not fit.
         """
         return self.evaluate_feed(self.feed(data))
 
