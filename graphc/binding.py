@@ -233,15 +233,16 @@ class SizeChecks:
         ).located(node.label, node.place)
 
 
-def check_indices(what: str, indices: Array, size: int, place: str = "") -> None:
-    """Raise ``InputError`` when an element of ``indices`` is outside ``[-size, size)``."""
+def check_indices(what: str, indices: Array, size: int, place: str = "", *, least: int | None = None) -> None:
+    """Raise ``InputError`` when an element of ``indices`` is outside ``[least, size)``, by default from ``-size``."""
     if not indices.size:
         return
     low, high = int(indices.min()), int(indices.max())
-    if low < -size or high >= size:
-        wrong = low if low < -size else high
+    least = -size if least is None else least
+    if low < least or high >= size:
+        wrong = low if low < least else high
         raise InputError(
-            f"index {wrong} is out of range for size {size}; give {-size} to {size - 1}"
+            f"index {wrong} is out of range for size {size}; give {least} to {size - 1}"
         ).located(what, place)
 
 

@@ -294,6 +294,7 @@ class Loop:
     scatter: where given, the output has shape ``shape`` and the element goes to this index instead,
              added to what is there (the output starts at zero)
     running: an output axis along which each element is added to the one before it; nothing else is combined
+    bounded: pairs (index, size): data that nothing is addressed by, but that must be an index below the size
     """
 
     axes: Shape
@@ -304,6 +305,7 @@ class Loop:
     scatter: tuple[Expr, ...] | None = None
     scatter_shape: Shape = ()
     running: int | None = None
+    bounded: tuple[tuple[Expr, Dim], ...] = ()
 
     @property
     def shape(self) -> Shape:

@@ -10,7 +10,7 @@ L = gc.losses
 RNG = np.random.default_rng(4)
 N, C = 6, 4
 X = RNG.normal(size=(N, C)) * 2
-T = np.array([0, 3, 1, 1, -1, 2])  # an index may count from the end
+T = np.array([0, 3, 1, 1, 3, 2])
 HOT = np.eye(C)[T]
 Q = RNG.dirichlet(np.ones(C), N)
 S = RNG.choice([-1.0, 1.0], size=(N, C))
@@ -30,7 +30,7 @@ def softplus(x):
 
 def others(x, margin):
     """margin - x_t + x_j, 0 at the class itself, cut at 0."""
-    right = np.take_along_axis(x, T[:, None] % C, 1)
+    right = np.take_along_axis(x, T[:, None], 1)
     return np.maximum(x - right + margin * (1 - HOT), 0)
 
 
@@ -192,11 +192,48 @@ def test_class_weights_and_samples_without_a_class():
     of_class = np.array([1.0, 2.0, 0.5, 3.0])
     losses = [
         L.softmax_cross_entropy(n["x"], n["t"], weights=gc.take(of_class, n["t"])),
-        L.softmax_cross_entropy(n["x"], n["t"], weights=n["t"] >= 0),
+        L.softmax_cross_entropy(n["x"], gc.maximum(n["t"] - 1, 0), weights=n["t"] >= 1),
     ]
     each = -(HOT * log_softmax(X)).sum(1)
-    expected = [(of_class[T] * each).sum() / of_class[T].sum(), each[T >= 0].mean()]
+    lost = -log_softmax(X)[T >= 1, T[T >= 1] - 1]
+    expected = [(of_class[T] * each).sum() / of_class[T].sum(), lost.mean()]
     np.testing.assert_allclose(gc.interpret(losses, **GIVEN), expected, rtol=1e-12)
+
+
+CLASSES = {
+    "cross-entropy": L.softmax_cross_entropy,
+    "nll": lambda x, t: L.nll(gc.log_softmax(x), t),
+    "hinge": L.multi_class_hinge,
+    "crammer-singer": lambda x, t: L.multi_class_hinge(x, t, form="crammer_singer"),
+}
+
+
+@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize("shown", [True, False], ids=["loss shown", "updates alone"])
+def test_a_class_below_0_or_too_high_is_refused_and_nothing_changes(name, shown):
+    g = gc.Graph()
+    x, t, w = g.input("x", ("N", 3)), g.input("t", ("N",), "int32"), g.param("w", (3,), init=[1.0, 2.0, 3.0])
+    loss = CLASSES[name](x * w, t)
+    updates = gc.optim.SGD(1.0)(gc.grad(loss))
+    step = gc.compile({"loss": loss} if shown else None, updates=updates)
+    for wrong in (-1, 3):
+        given = {"x": np.ones((2, 3), "float32"), "t": np.array([0, wrong], "int32")}
+        with pytest.raises(
+            InputError, match=f"input 't' of .*: index {wrong} is out of range for size 3; give 0 to 2"
+        ):
+            step(**given)
+        with pytest.raises(InputError, match=f"index {wrong} is out of "):
+            gc.interpret(loss, **given)
+        with pytest.raises(InputError, match=f"index {wrong} is out of "):
+            gc.interpret(updates, **given)
+    assert step.params["w"].tolist() == [1, 2, 3]
+
+
+def test_a_constant_class_below_0_is_refused_when_it_is_compiled():
+    g = gc.Graph()
+    loss = L.softmax_cross_entropy(g.input("x", (2, 3)), np.array([0, -1]))
+    with pytest.raises(InputError, match="index -1 is out of range for size 3"):
+        gc.compile(loss)
 
 
 def test_a_class_out_of_range_is_named_with_its_layer_before_anything_runs():
@@ -256,7 +293,7 @@ def test_weight_decay_is_the_slope_of_l2():
 def test_losses_and_slopes_against_torch():
     torch = pytest.importorskip("torch")
     f = torch.nn.functional
-    t = torch.tensor(T % C)
+    t = torch.tensor(T)
     x, q, p, b = (torch.tensor(v) for v in (X, Q, P, B))
     theirs = {
         "mse": lambda x: f.mse_loss(x, q),

@@ -17,6 +17,29 @@ def padded(x, pairs):
     return np.pad(x, [(0, 0), (0, 0), *pairs])
 
 
+def test_embedding_refuses_indices_that_are_none():
+    g = gc.Graph(seed=0)
+    y = nn.Embedding(5, 2, padding_idx=0, name="e")(g.input("i", ("N",), "int32"))
+    program, slopes = gc.compile({"y": y}), gc.compile({"g": gc.grad(gc.sum(y * y), g["e.weight"])})
+    for wrong in (-1, -5, 5):
+        for call in (program, slopes, lambda i: gc.interpret(y, i=i)):
+            with pytest.raises(gc.errors.InputError, match=f"index {wrong} is out of "):
+                call(i=[0, wrong])
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_positions_found_in_the_values_are_never_out_of_range(axis):
+    """What an input does not hold is kept within the size by the kernel, also where nothing counts from the end."""
+    g = gc.Graph()
+    x, i = g.input("x", (3, 4, 5)), g.input("i", (2,), "int64")
+    taken = gc.take(x, i - 1, axis, wrap=False)
+    values = np.arange(60, dtype=np.float32).reshape(3, 4, 5)
+    np.testing.assert_array_equal(
+        gc.compile({"y": taken})(x=values, i=[0, 100])["y"],
+        np.take(values, [0, values.shape[axis] - 1], axis),
+    )
+
+
 def conv(x, w, b, stride, pairs, dilation=1, groups=1):
     """The sum over windows, written out."""
     x, (out, inner, kh, kw) = padded(x, pairs), w.shape
@@ -205,6 +228,17 @@ def running_after(batches, momentum):
         mean = (1 - momentum) * mean + momentum * x.mean((0, 2))
         variance = (1 - momentum) * variance + momentum * x.var((0, 2), ddof=1)
     return mean, variance
+
+
+@pytest.mark.parametrize("rows", ["N", 0])
+def test_an_empty_batch_leaves_running_averages(rows):
+    g = gc.Graph()
+    x = g.input("x", (rows, 3))
+    y = nn.BatchNorm(name="bn")(x)
+    train = gc.compile({"y": y}, updates=gc.optim.SGD(0.1)(gc.grad(gc.sum(y * y))))
+    train(x=np.zeros((0, 3), "float32"))
+    assert train.states["bn.running_mean"].tolist() == [0, 0, 0]
+    assert train.states["bn.running_var"].tolist() == train.params["bn.scale"].tolist() == [1, 1, 1]
 
 
 def test_running_averages_after_some_steps_and_evaluation_from_one_declaration():

@@ -190,6 +190,39 @@ def test_two_classes_by_the_sign_of_one_output(targets):
     assert found["matrix"].tolist() == [[1, 1], [1, 1]]
 
 
+def test_labels_that_are_missing_are_masked_and_else_refused(net):
+    t = np.where(np.arange(50) % 7 == 3, -1, T).astype(np.int32)
+    real, label = net.t >= 0, gc.maximum(net.t, 0)
+    loss = gc.losses.softmax_cross_entropy(net.logits, label, weights=real)
+    metrics = {
+        name: getattr(gc.train, name)(net.logits, label, mask=real)
+        for name in ("accuracy", "confusion_matrix")
+    }
+    given = {"x": X, "t": t}
+    run = gc.train.fit(loss, given, optimiser=gc.optim.SGD(0.0), epochs=1, batch_size=16, metrics=metrics)
+    true, predicted = t[t >= 0], run.predict(net.logits, x=X).argmax(axis=1)[t >= 0]
+    assert run.history["accuracy"][0] == (true == predicted).mean()
+    expected = [[((true == i) & (predicted == j)).sum() for j in range(3)] for i in range(3)]
+    assert run.history["confusion_matrix"][0].tolist() == expected
+    for name in metrics:
+        metric = getattr(gc.train, name)(net.logits, net.t)
+        with pytest.raises(InputError, match=r"input 't' of accuracy \(take\): index -1 is out of range"):
+            gc.train.fit(loss, given, optimiser=gc.optim.SGD(0.1), epochs=1, metrics={name: metric})
+
+
+def test_the_loss_of_an_epoch_counts_each_step_by_its_examples(net):
+    for reduction, scale in (("mean", np.array([1, 1, 1, 1])), ("sum", np.array([16, 16, 16, 2]))):
+        loss = gc.losses.softmax_cross_entropy(net.logits, net.t, reduction=reduction)
+        run = gc.train.fit(loss, DATA, optimiser=gc.optim.SGD(0.0), epochs=1, batch_size=16, shuffle=False)
+        each = gc.interpret(
+            gc.losses.softmax_cross_entropy(net.logits, net.t, reduction="none"),
+            **DATA, **run.params,
+        )  # fmt: skip
+        means = [each[k : k + 16].mean() for k in range(0, 50, 16)]
+        expected = np.average(means * scale, weights=[16, 16, 16, 2])
+        np.testing.assert_allclose(run.history["loss"], [expected], rtol=1e-5)
+
+
 def test_r2_of_targets_that_are_all_equal():
     g = gc.Graph()
     metric = gc.train.r2(g.input("p", ("N",)), g.input("t", ("N",)))
@@ -284,6 +317,13 @@ BAD = {
     "a batch of more than all": (DATA, {"batch_size": 51}),
     "NaN": ({"x": np.where(np.arange(4) == 2, np.float32("nan"), X), "t": T}, {}),
     "a class out of range": ({"x": X, "t": np.where(np.arange(50) == 49, 3, T).astype(np.int32)}, {}),
+    "a class below 0": ({"x": X, "t": np.where(np.arange(50) == 49, -1, T).astype(np.int32)}, {}),
+    "a metric called as a learning rate": (
+        DATA,
+        {"metrics": {"my.learning_rate": gc.train.Metric({}, float)}},
+    ),
+    "a checkpoint that is a folder": (DATA, {"callbacks": [gc.train.Checkpoint(".")]}),
+    "a checkpoint in no folder": (DATA, {"callbacks": [gc.train.Checkpoint("no such folder/{epoch}")]}),
     "an unknown input": ({**DATA, "y": T}, {}),
     "a missing input": ({"x": X}, {}),
     "another dtype": ({"x": X.astype(np.float64), "t": T}, {}),
@@ -308,3 +348,24 @@ def test_errors_of_a_stream_name_the_batch(net):
             [{"x": [[0, 0, 0, 0]], "t": [0]}, {"x": np.float32([[0, np.nan, 0, 0]]), "t": [0]}],
             batch_size=None,
         )
+
+
+def test_several_predictions_at_once_have_names(net):
+    run = net.fit(epochs=1)
+    out = run.predict({"logits": net.logits, "classes": gc.argmax(net.logits, axis=1)}, x=X[:3])
+    np.testing.assert_array_equal(out["logits"], run.predict(net.logits, x=X[:3]))
+    np.testing.assert_array_equal(out["classes"], out["logits"].argmax(axis=1))
+
+
+def test_print_is_a_callback_that_tells_each_epoch(net, capsys):
+    run = net.fit(callbacks=[print], progress=False)
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("<Training: 1 epoch, going on; loss=")
+    assert second.startswith("<Training: 2 epochs, going on; loss=")
+    assert repr(run) == second.replace("going on", "done")
+
+
+def test_integers_of_any_width_are_classes(net):
+    for kind in ("int64", "uint8"):
+        run = net.fit({"x": X, "t": T.astype(kind)}, epochs=1)
+        assert stored(run) == stored(net.fit(epochs=1))

@@ -18,7 +18,10 @@ INITIALISERS: dict[str, Any] = {}
 
 
 def initialiser(init: Any) -> Any:
-    """``init``, looked up where it is a name; raises ``GraphError`` for an unknown one."""
+    """``init``, looked up where it is a name; raises ``GraphError`` for an unknown one and for a node."""
+    if getattr(init, "graph", None) is not None:
+        todo = "give an array or an initialiser, or read the node itself where a weight is shared"
+        raise GraphError(f"init={init!r} is a node; {todo}")
     if not isinstance(init, str) or init in INITIALISERS:
         return INITIALISERS[init] if isinstance(init, str) else init
     near = difflib.get_close_matches(init[:100], INITIALISERS, n=1)

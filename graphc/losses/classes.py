@@ -29,7 +29,8 @@ def softmax_cross_entropy(
     the mean is then ``sum(w * l) / sum(w)``; bools are a mask. One weight for each class is ``gc.take(w, targets)``.
 
     Raises ``ShapeError`` with both shapes, ``DTypeError`` and ``GraphError`` where they do not fit; a class index out
-    of range is an ``InputError`` before anything runs.
+    of range, negative ones among them, is an ``InputError`` before anything runs. Labels that are missing, as -1, are
+    masked with ``targets=gc.maximum(t, 0), weights=t >= 0``; indices that are computed, as here, are not checked.
 
     >>> import graphc as gc
     >>> g = gc.Graph()
@@ -146,17 +147,15 @@ def _of_class(values: Handle, targets: Handle) -> Handle:
     if not targets.dtype.is_int:
         return call("sum", targets * values, axis=-1)
     column = call("expand_dims", targets, -1)
-    return call("squeeze", call("take_along_axis", values, column, -1), -1)
+    # Here -1 is no class: to count it from the end would train on the last one where labels are missing.
+    return call("squeeze", call("take_along_axis", values, column, -1, wrap=False), -1)
 
 
 def _one_hot(targets: Handle, scores: Handle) -> Handle:
-    """Targets as 1 at the class; indices count from the end where they are negative."""
+    """Targets as 1 at the class."""
     if targets.dtype.is_float:
         return cast_to(targets, scores.dtype)
-    classes = scores.shape[-1]
-    return call(
-        "one_hot", targets % call("extent", scores, -1, targets.dtype.long), classes, scores.dtype.long
-    )
+    return call("one_hot", targets, scores.shape[-1], scores.dtype.long)
 
 
 def _check_classes(values: Handle, what: str) -> None:

@@ -162,7 +162,11 @@ class Expansion:
                 return Load(number, inside(expr.index, shape), expr.dtype)
             return self.read(number, inside(expr.index, shape), only_loads=contraction)
 
-        made = map_expressions(_squeeze(loop), lambda e: fold(rebuild(e, visit)), scattered=False)
+        squeezed = _squeeze(loop)
+        for index, size in squeezed.bounded:
+            self.bounded(at, index, rebuild(index, visit), seen, size, count)
+        made = map_expressions(squeezed, lambda e: fold(rebuild(e, visit)), scattered=False)
+        made = replace(made, bounded=())
         if made.scatter is None:
             return made
         target = tuple(fold(i) for i in inside(made.scatter, made.scatter_shape))
@@ -180,9 +184,9 @@ class Expansion:
         held = self.holder(declared, index, seen)
         regions = () if self.scope.region is None else self.scope.region.path
         steps = product(region.length for region in regions)
-        self.lookups[
-            Lookup(at if self.scope.body is None else self.scope.loop, held, size, count * steps)
-        ] = None
+        node = at if self.scope.body is None else self.scope.loop
+        wrap = any(isinstance(e, Call) and e.fn == "select" for e in walk(declared))
+        self.lookups[Lookup(node, held, size, count * steps, wrap)] = None
         if held is not None:
             return index
         last = call("sub", Extent(size), Const(1, DType.I64))
@@ -239,7 +243,9 @@ def _squeeze(loop: Loop) -> Loop:
     reduce = tuple(d for d in loop.reduce if d != 1)
     along = renumbered.get(loop.running) if loop.running is not None else None
     running = along.number if isinstance(along, Axis) else None
-    made = replace(mapped, axes=tuple(d for d in loop.axes if d != 1), reduce=reduce, running=running)
+    bounded = tuple((at_index(index, renumbered), size) for index, size in loop.bounded)
+    axes = tuple(d for d in loop.axes if d != 1)
+    made = replace(mapped, axes=axes, reduce=reduce, running=running, bounded=bounded)
     return _of_one(made) if loop.combine and not reduce else made
 
 

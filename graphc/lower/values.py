@@ -48,13 +48,14 @@ class Lookup:
     """Data used as indices below ``size`` by ``node``, ``count`` times.
 
     ``held`` is the input or constant whose elements they are, to be checked before kernels run; None for
-    computed indices, which kernels keep within the size themselves.
+    computed indices, which kernels keep within the size themselves. ``wrap``: negative ones count from the end.
     """
 
     node: int
     held: Node | None
     size: Dim
     count: Dim
+    wrap: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ class Embedding(Layer):
     Indices are int32 or int64; the table is drawn from N(0, 1) unless ``init`` says otherwise, in ``dtype``. The
     vector of ``padding_idx``, where given, is 0 and gets no gradient. Raises ``GraphError`` for sizes below 1 and a
     padding index outside the table; ``DTypeError`` for another dtype than float32 or float64 and for indices that
-    are no integers. A call refuses indices outside the table.
+    are no integers. A call refuses indices below 0 and outside the table.
 
     >>> import graphc as gc
     >>> g = gc.Graph()
@@ -52,7 +52,7 @@ class Embedding(Layer):
         with self.at(x) as own:
             shape = (self.num_embeddings, self.embedding_dim)
             drawn = init.Normal(std=1.0) if self.init is None else self.init
-            found = call("take", own.param("weight", shape, init=drawn, dtype=self.dtype), x, 0)
+            found = call("take", own.param("weight", shape, init=drawn, dtype=self.dtype), x, 0, wrap=False)
             if self.padding_idx is None:
                 return found
             return call("where", call("expand_dims", x, -1) == self.padding_idx, 0, found)

@@ -37,8 +37,9 @@ class BatchNorm(_Normalising):
 
     In training mode mean and variance are those of the batch, over all other axes, and gradients go through them; the
     states ``running_mean`` and ``running_var`` follow, ``(1 - momentum) * running + momentum * batch``, where the
-    variance of the batch is unbiased (of one value a channel, 0). In evaluation mode the states are used. A layer
-    called twice averages over both calls. Inputs are (batch, channels, ...) of any rank from 2.
+    variance of the batch is unbiased (of one value a channel, 0); an empty batch leaves them as they are. In evaluation
+    mode the states are used. A layer called twice averages over both calls. Inputs are (batch, channels, ...) of any
+    rank from 2.
 
     Raises ``GraphError`` for settings out of range and in the step of a loop, whose running averages nothing could
     hold; ``ShapeError`` for an input of one axis or with a symbolic number of channels. Ioffe and Szegedy, "Batch
@@ -77,39 +78,51 @@ class BatchNorm(_Normalising):
             variance = own.state("running_var", shape, init=init.Ones())
             others = tuple(k for k in range(x.ndim) if k != at)
             now, spread = call("moments", x, others)
-            self._follow(own, mean, now)
-            self._follow(own, variance, spread * _unbiased(x, others, spread.dtype))
+            count = _count(x, others, spread.dtype)
+            self._follow(own, mean, now, count)
+            self._follow(own, variance, spread * _unbiased(count), count)
             return call(
                 "batch_norm", x, scale, shift, at, self.eps,
                 mean=call("phase", now, mean), variance=call("phase", spread, variance),
             )  # fmt: skip
 
-    def _follow(self, own: Applied, running: Handle, batch: Handle) -> None:
+    def _follow(self, own: Applied, running: Handle, batch: Handle, count: Handle | int) -> None:
         """Let the average follow, from where an earlier call of the layer leaves it.
 
         A program without the inputs of this call leaves it out, and one with those of this call alone the others.
         """
         graph = own.graph
         if running.id not in graph.state_updates:
-            graph.set_update(running, self._average(running, batch))
+            graph.set_update(running, self._average(running, batch, count))
             return
         ids = (graph.state_updates[running.id], *graph.stand_ins[running.id])
         before = [graph.handle(at) for at in ids]
-        together = self._average(before[0], batch)
-        graph.set_update(running, together, *before, self._average(running, batch))
+        together = self._average(before[0], batch, count)
+        graph.set_update(running, together, *before, self._average(running, batch, count))
 
-    def _average(self, before: Handle, batch: Handle) -> Handle:
-        after = (1 - self.momentum) * before + self.momentum * batch
-        return call("cast", after, before.dtype)
+    def _average(self, before: Handle, batch: Handle, count: Handle | int) -> Handle:
+        after = call("cast", (1 - self.momentum) * before + self.momentum * batch, before.dtype)
+        # The mean of no values is NaN, which an average would keep for good.
+        return (
+            call("where", count > 0, after, before)
+            if isinstance(count, Handle)
+            else after
+            if count
+            else before
+        )
 
 
-def _unbiased(x: Handle, axes: tuple[int, ...], dtype: DType) -> Handle | float:
-    """n / (n - 1) for the n values over ``axes``; 1 for a single one, whose variance is 0 as it stands."""
+def _count(x: Handle, axes: tuple[int, ...], dtype: DType) -> Handle | int:
+    """How many values there are over ``axes``."""
     count = product(x.shape[a] for a in axes)
+    return count if isinstance(count, int) else call("extent", x, axes, dtype)
+
+
+def _unbiased(count: Handle | int) -> Handle | float:
+    """n / (n - 1) for n values; 1 for a single one, whose variance is 0 as it stands."""
     if isinstance(count, int):
         return count / max(count - 1, 1)
-    n = call("extent", x, axes, dtype)
-    return n / call("maximum", n - 1, 1)
+    return count / call("maximum", count - 1, 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -22,10 +22,11 @@ def index_node(graph: Graph, indices: Any) -> Handle:
 
 
 @function
-def take(x: Any, indices: Any, axis: int | None = None) -> Handle:
+def take(x: Any, indices: Any, axis: int | None = None, *, wrap: bool = True) -> Handle:
     """Elements of ``x`` at ``indices`` along ``axis`` (None: of the flattened value), as NumPy's ``take``.
 
-    ``indices``: integers of any shape, which replaces the axis; negative ones count from the end.
+    ``indices``: integers of any shape, which replaces the axis. Negative ones count from the end; with ``wrap=False``
+    they are out of range. An input that holds an index out of range is an ``InputError`` before anything runs.
 
     >>> import graphc as gc
     >>> g = gc.Graph()
@@ -34,20 +35,24 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Handle:
     """
     graph = graph_of((x, indices), "take")
     x = call("ravel", lift(graph, x)) if axis is None else lift(graph, x)
-    return graph.add("take", (x, index_node(graph, indices)), axis=normalise_axis(axis or 0, x.ndim))
+    at = normalise_axis(axis or 0, x.ndim)
+    return graph.add("take", (x, index_node(graph, indices)), axis=at, wrap=bool(wrap))
 
 
 @function
-def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Handle:
-    """For each element of ``indices``, the value of ``x`` at that index along ``axis``; other axes
-    broadcast."""
+def take_along_axis(x: Any, indices: Any, axis: int = -1, *, wrap: bool = True) -> Handle:
+    """For each element of ``indices``, the value of ``x`` at that index along ``axis``; other axes broadcast.
+
+    Negative indices count from the end; with ``wrap=False`` they are out of range. An input that holds an index out
+    of range is an ``InputError`` before anything runs; computed ones are kept within it.
+    """
     graph = graph_of((x, indices), "take_along_axis")
     x, found = lift(graph, x), index_node(graph, indices)
     check_index_rank(x.type, found.type)
     at = normalise_axis(axis, x.ndim)
     around = Checks().broadcast([(*h.shape[:at], 1, *h.shape[at + 1 :]) for h in (x, found)])
     spread = [call("broadcast_to", h, (*around[:at], h.shape[at], *around[at + 1 :])) for h in (x, found)]
-    return graph.add("take_along", spread, axis=at)
+    return graph.add("take_along", spread, axis=at, wrap=bool(wrap))
 
 
 @function
@@ -64,6 +69,7 @@ def scatter_add(updates: Any, indices: Any, size: Any, axis: int = 0) -> Handle:
         (values, found),
         axis=normalise_axis(axis, values.ndim - found.ndim + 1),
         size=as_dim(size),
+        wrap=True,
     )
 
 

@@ -196,14 +196,14 @@ def _check_range(indices: Any, size: int, axis: int) -> None:
 def _taken(x: Handle, axes: Sequence[int], indices: Sequence[Handle], before: int) -> tuple[Handle, Shape]:
     """``x`` gathered along ``axes``, the result's new axes standing behind ``before`` others."""
     if len(axes) == 1:
-        return x.graph.add("take", (x, indices[0]), axis=axes[0]), indices[0].shape
+        return x.graph.add("take", (x, indices[0]), axis=axes[0], wrap=True), indices[0].shape
     rest = [k for k in range(x.ndim) if k not in axes]
     front = call("transpose", x, (*rest[:before], *axes, *rest[before:]))
     sizes = tuple(x.shape[a] for a in axes)
     shape = front.shape
     flat = call("reshape", front, (*shape[:before], product(sizes), *shape[before + len(axes) :]))
     joined = _joined(indices, sizes)
-    return x.graph.add("take", (flat, joined), axis=before), joined.shape
+    return x.graph.add("take", (flat, joined), axis=before, wrap=False), joined.shape
 
 
 def _joined(indices: Sequence[Handle], sizes: Shape) -> Handle:

@@ -1,7 +1,7 @@
 """Indexing by integers that are data: take and its adjoint scatter_add, and their elementwise forms.
 
-Negative indices count from the end. Indices out of range raise IndexError in the reference;
-kernels do not look.
+Negative indices count from the end, but where ``wrap`` is false, as for classes, they are out of range. Indices
+out of range raise IndexError in the reference; programs look at them before their first kernel.
 """
 
 from __future__ import annotations
@@ -37,9 +37,10 @@ def _axis_of(index: Sequence[Expr], axis: int, other: Sequence[Expr], removed: i
     return (*index[:axis], *other, *index[axis + removed :])
 
 
-def _looked_up(source: int, index: Sequence[Expr], kind: Type, size: Dim) -> Expr:
+def _looked_up(source: int, index: Sequence[Expr], kind: Type, size: Dim, *, wrap: bool = True) -> Expr:
     """The index that operand ``source`` holds at ``index``, counted from the front."""
-    return wrapped(cast(Load(source, tuple(index), kind.dtype), DType.I64), size)
+    held = cast(Load(source, tuple(index), kind.dtype), DType.I64)
+    return wrapped(held, size) if wrap else held
 
 
 def check_index_rank(values: Type, indices: Type) -> None:
@@ -54,7 +55,7 @@ def check_index_rank(values: Type, indices: Type) -> None:
 
 
 def _take_infer(checks: Checks, types: Sequence[Type], params: Params) -> Type:
-    expect(types, 2, params, "axis")
+    expect(types, 2, params, "axis", "wrap")
     integers(types[1])
     axis, shape = checked_axis(params["axis"], types[0].rank), types[0].shape
     return Type(types[0].dtype, (*shape[:axis], *types[1].shape, *shape[axis + 1 :]))
@@ -62,7 +63,8 @@ def _take_infer(checks: Checks, types: Sequence[Type], params: Params) -> Type:
 
 def _take_loops(types: Sequence[Type], kind: Type, params: Params) -> tuple[Loop, ...]:
     axis, here = int(params["axis"]), identity(kind.rank)
-    found = _looked_up(1, here[axis : axis + types[1].rank], types[1], types[0].shape[axis])
+    held = here[axis : axis + types[1].rank]
+    found = _looked_up(1, held, types[1], types[0].shape[axis], wrap=params["wrap"])
     return (
         Loop(
             axes=kind.shape,
@@ -72,9 +74,23 @@ def _take_loops(types: Sequence[Type], kind: Type, params: Params) -> tuple[Loop
     )
 
 
+def _admitted(indices: Any, size: int, params: Params) -> Any:
+    """``indices`` as NumPy takes them; raises IndexError for negative ones that do not count from the end."""
+    if not params["wrap"] and indices.min(initial=0) < 0:
+        raise IndexError(
+            f"index {indices.min()} is out of range for size {size}, and none counts from the end"
+        )
+    return indices.astype(np.int64)
+
+
+def _take_reference(operands: Sequence[Any], params: Params, kind: Type) -> Any:
+    values, axis = operands[0], params["axis"]
+    return np.asarray(np.take(values, _admitted(operands[1], values.shape[axis], params), axis=axis))
+
+
 def _take_vjp(b: Any, app: Application, cotangent: Any) -> list[Any]:
-    axis = app.params["axis"]
-    return [b("scatter_add", cotangent, app.operands[1], axis=axis, size=app.operands[0].shape[axis]), None]
+    size = app.operands[0].shape[app.params["axis"]]
+    return [b("scatter_add", cotangent, app.operands[1], **app.params, size=size), None]
 
 
 def _from_front(b: Any, indices: Any, size: Dim) -> Any:
@@ -92,11 +108,11 @@ def _shifted_rows(b: Any, indices: Any, size: Dim) -> Any:
 
 
 def _take_batch(b: Any, app: Application, batched: Sequence[bool]) -> Any:
-    (values, indices), axis = app.operands, app.params["axis"]
+    (values, indices), axis, wrap = app.operands, app.params["axis"], app.params["wrap"]
     if not batched[1]:
-        return b("take", values, indices, axis=axis + 1)
+        return b("take", values, indices, axis=axis + 1, wrap=wrap)
     if not batched[0]:
-        found = b("take", values, indices, axis=axis)
+        found = b("take", values, indices, axis=axis, wrap=wrap)
         return moved(b, found, (axis, *(k for k in range(found.ndim) if k != axis)))
     return _take_rows(b, values, indices, axis)
 
@@ -107,7 +123,7 @@ def _take_rows(b: Any, values: Any, indices: Any, axis: int) -> Any:
     rest = [k for k in range(1, values.ndim) if k != axis + 1]
     front = moved(b, values, (0, axis + 1, *rest))
     flat = reshaped(b, front, (rows * size, *front.shape[2:]))
-    found = b("take", flat, _shifted_rows(b, indices, size), axis=0)
+    found = b("take", flat, _shifted_rows(b, indices, size), axis=0, wrap=False)
     inner, before = indices.ndim - 1, axis
     order = (
         0,
@@ -130,21 +146,21 @@ registry.register(
     Op(
         name="take",
         infer=_take_infer,
-        reference=lambda xs, p, t: np.asarray(np.take(xs[0], xs[1], axis=p["axis"])),
+        reference=_take_reference,
         loops=_take_loops,
         vjp=_take_vjp,
         jvp=lambda b, app, t: None if t[0] is None else b("take", t[0], app.operands[1], **app.params),
         batch=_take_batch,
         label=lambda x, p: f"take({x[0]}, {x[1]}, axis={p['axis']})",
         samples=_samples(
-            ((5,), (3,), {"axis": 0}, 5),
-            ((5,), (), {"axis": 0}, 5),
-            ((4, 3), (2, 2), {"axis": 0}, 4),
-            ((_N, 4, 2), (_N,), {"axis": 1}, 4),
-            ((2, 3), (4,), {"axis": 1}, 3),
-            ((3, 2), (0,), {"axis": 0}, 3),
-            ((0, 3), (2,), {"axis": 1}, 3),
-            ((1,), (2,), {"axis": 0}, 1),
+            ((5,), (3,), {"axis": 0, "wrap": True}, 5),
+            ((5,), (), {"axis": 0, "wrap": False}, 5),
+            ((4, 3), (2, 2), {"axis": 0, "wrap": False}, 4),
+            ((_N, 4, 2), (_N,), {"axis": 1, "wrap": True}, 4),
+            ((2, 3), (4,), {"axis": 1, "wrap": True}, 3),
+            ((3, 2), (0,), {"axis": 0, "wrap": True}, 3),
+            ((0, 3), (2,), {"axis": 1, "wrap": False}, 3),
+            ((1,), (2,), {"axis": 0, "wrap": True}, 1),
         ),
         doc="Elements at indices along an axis: shape x[:axis] + indices + x[axis+1:].",
     )
@@ -152,7 +168,7 @@ registry.register(
 
 
 def _scatter_infer(checks: Checks, types: Sequence[Type], params: Params) -> Type:
-    expect(types, 2, params, "axis", "size")
+    expect(types, 2, params, "axis", "size", "wrap")
     integers(types[1])
     (updates, indices), axis = types, int(params["axis"])
     if not 0 <= axis <= updates.rank - indices.rank:
@@ -170,23 +186,30 @@ def _scatter_infer(checks: Checks, types: Sequence[Type], params: Params) -> Typ
 def _scatter_reference(operands: Sequence[Any], params: Params, kind: Type) -> Any:
     shape: Any = kind.shape
     result = np.zeros(shape, kind.dtype.numpy)
-    np.add.at(result, (*([slice(None)] * params["axis"]), operands[1]), operands[0])
+    found = _admitted(operands[1], shape[params["axis"]], params)
+    np.add.at(result, (*([slice(None)] * params["axis"]), found), operands[0])
     return result
 
 
 def _scatter_loops(types: Sequence[Type], kind: Type, params: Params) -> tuple[Loop, ...]:
     (updates, indices), axis = types, params["axis"]
     here = identity(updates.rank)
-    found = _looked_up(1, here[axis : axis + indices.rank], indices, params["size"])
+    held = here[axis : axis + indices.rank]
+    found = _looked_up(1, held, indices, params["size"], wrap=params["wrap"])
     target = _axis_of(here, axis, (found,), indices.rank)
     load = Load(0, here, kind.dtype)
     return (Loop(axes=updates.shape, expr=load, dtype=kind.dtype, scatter=target, scatter_shape=kind.shape),)
 
 
+def _take_vjp_of_scatter(b: Any, app: Application, cotangent: Any) -> list[Any]:
+    params = {name: app.params[name] for name in ("axis", "wrap")}
+    return [b("take", cotangent, app.operands[1], **params), None]
+
+
 def _scatter_batch(b: Any, app: Application, batched: Sequence[bool]) -> Any:
     axis, size = app.params["axis"], app.params["size"]
     if not batched[1]:
-        return b("scatter_add", *app.operands, axis=axis + 1, size=size)
+        return b("scatter_add", *app.operands, **{**app.params, "axis": axis + 1})
     updates, indices = everywhere(b, app, batched)
     return _scatter_rows(b, updates, indices, axis, size)
 
@@ -196,7 +219,7 @@ def _scatter_rows(b: Any, updates: Any, indices: Any, axis: int, size: Dim) -> A
     rows, inner = updates.shape[0], indices.ndim - 1
     around = [k for k in range(1, updates.ndim) if not axis < k <= axis + inner]
     front = moved(b, updates, (0, *range(axis + 1, axis + 1 + inner), *around))
-    flat = b("scatter_add", front, _shifted_rows(b, indices, size), axis=0, size=rows * size)
+    flat = b("scatter_add", front, _shifted_rows(b, indices, size), axis=0, size=rows * size, wrap=False)
     found = reshaped(b, flat, (rows, size, *flat.shape[1:]))
     return moved(b, found, (0, *range(2, axis + 2), 1, *range(axis + 2, found.ndim)))
 
@@ -208,16 +231,16 @@ registry.register(
         reference=_scatter_reference,
         loops=_scatter_loops,
         batch=_scatter_batch,
-        vjp=lambda b, app, g: [b("take", g, app.operands[1], axis=app.params["axis"]), None],
+        vjp=_take_vjp_of_scatter,
         jvp=lambda b, app, t: None if t[0] is None else b("scatter_add", t[0], app.operands[1], **app.params),
         label=lambda x, p: f"scatter_add({x[0]}, {x[1]}, axis={p['axis']}, size={p['size']})",
         samples=_samples(
-            ((3,), (3,), {"axis": 0, "size": 5}, 5),
-            ((), (), {"axis": 0, "size": 3}, 3),
-            ((2, 2, 3), (2, 2), {"axis": 0, "size": 4}, 4),
-            ((_N, 3, 2), (3,), {"axis": 1, "size": 4}, 4),
-            ((0, 2), (0,), {"axis": 0, "size": 3}, 3),
-            ((2, 4), (4,), {"axis": 1, "size": _N}, 1),
+            ((3,), (3,), {"axis": 0, "size": 5, "wrap": True}, 5),
+            ((), (), {"axis": 0, "size": 3, "wrap": True}, 3),
+            ((2, 2, 3), (2, 2), {"axis": 0, "size": 4, "wrap": False}, 4),
+            ((_N, 3, 2), (3,), {"axis": 1, "size": 4, "wrap": True}, 4),
+            ((0, 2), (0,), {"axis": 0, "size": 3, "wrap": False}, 3),
+            ((2, 4), (4,), {"axis": 1, "size": _N, "wrap": True}, 1),
         ),
         doc="Zeros with updates added at indices along an axis: the adjoint of take.",
     )
@@ -237,7 +260,7 @@ def _match_around(checks: Checks, values: Type, indices: Type, axis: int) -> Non
 
 
 def _along_infer(checks: Checks, types: Sequence[Type], params: Params) -> Type:
-    expect(types, 2, params, "axis")
+    expect(types, 2, params, "axis", "wrap")
     integers(types[1])
     check_index_rank(*types)
     _match_around(checks, types[0], types[1], checked_axis(params["axis"], types[0].rank))
@@ -246,10 +269,15 @@ def _along_infer(checks: Checks, types: Sequence[Type], params: Params) -> Type:
 
 def _along_loops(types: Sequence[Type], kind: Type, params: Params) -> tuple[Loop, ...]:
     axis, here = int(params["axis"]), identity(kind.rank)
-    found = _looked_up(1, here, types[1], types[0].shape[axis])
+    found = _looked_up(1, here, types[1], types[0].shape[axis], wrap=params["wrap"])
     return (
         Loop(axes=kind.shape, expr=Load(0, _axis_of(here, axis, (found,)), kind.dtype), dtype=kind.dtype),
     )
+
+
+def _along_reference(operands: Sequence[Any], params: Params, kind: Type) -> Any:
+    values, axis = operands[0], params["axis"]
+    return np.take_along_axis(values, _admitted(operands[1], values.shape[axis], params), axis=axis)
 
 
 def _along_batch(b: Any, app: Application, batched: Sequence[bool]) -> Any:
@@ -258,8 +286,8 @@ def _along_batch(b: Any, app: Application, batched: Sequence[bool]) -> Any:
 
 
 def _put_vjp_of_take(b: Any, app: Application, cotangent: Any) -> list[Any]:
-    axis = app.params["axis"]
-    return [b("put_along", cotangent, app.operands[1], axis=axis, size=app.operands[0].shape[axis]), None]
+    size = app.operands[0].shape[app.params["axis"]]
+    return [b("put_along", cotangent, app.operands[1], **app.params, size=size), None]
 
 
 registry.register(
@@ -269,17 +297,17 @@ registry.register(
         loops=_along_loops,
         vjp=_put_vjp_of_take,
         batch=_along_batch,
-        reference=lambda xs, p, t: np.take_along_axis(xs[0], xs[1].astype(np.int64), axis=p["axis"]),
+        reference=_along_reference,
         jvp=lambda b, app, t: None if t[0] is None else b("take_along", t[0], app.operands[1], **app.params),
         label=lambda x, p: f"take_along({x[0]}, {x[1]}, axis={p['axis']})",
         samples=_samples(
-            ((5,), (3,), {"axis": 0}, 5),
-            ((_N, 4), (_N, 1), {"axis": 1}, 4),
-            ((3, 2), (4, 2), {"axis": 0}, 3),
-            ((0, 3), (0, 1), {"axis": 1}, 3),
-            ((2, 3, 2), (2, 1, 2), {"axis": 1}, 3),
-            ((1, 1), (1, 1), {"axis": 1}, 1),
-            ((2, 3), (2, 0), {"axis": 1}, 3),
+            ((5,), (3,), {"axis": 0, "wrap": True}, 5),
+            ((_N, 4), (_N, 1), {"axis": 1, "wrap": False}, 4),
+            ((3, 2), (4, 2), {"axis": 0, "wrap": False}, 3),
+            ((0, 3), (0, 1), {"axis": 1, "wrap": True}, 3),
+            ((2, 3, 2), (2, 1, 2), {"axis": 1, "wrap": True}, 3),
+            ((1, 1), (1, 1), {"axis": 1, "wrap": True}, 1),
+            ((2, 3), (2, 0), {"axis": 1, "wrap": False}, 3),
         ),
         doc="For each element of indices, the value at that index along an axis and at its own place "
         "elsewhere.",
@@ -288,7 +316,7 @@ registry.register(
 
 
 def _put_infer(checks: Checks, types: Sequence[Type], params: Params) -> Type:
-    expect(types, 2, params, "axis", "size")
+    expect(types, 2, params, "axis", "size", "wrap")
     integers(types[1])
     check_index_rank(*types)
     axis = checked_axis(params["axis"], types[0].rank)
@@ -305,7 +333,7 @@ def _put_reference(operands: Sequence[Any], params: Params, kind: Type) -> Any:
     updates, indices = operands
     shape: Any = kind.shape
     result, places = np.zeros(shape, kind.dtype.numpy), list[Any](_places(indices))
-    places[params["axis"]] = indices
+    places[params["axis"]] = _admitted(indices, shape[params["axis"]], params)
     np.add.at(result, tuple(places), updates)
     return result
 
@@ -314,9 +342,15 @@ def _put_loops(types: Sequence[Type], kind: Type, params: Params) -> tuple[Loop,
     here = identity(kind.rank)
     if types[0].shape[params["axis"]] == 1:
         return (_put_one(types, kind, params),)
-    target = _axis_of(here, params["axis"], (_looked_up(1, here, types[1], params["size"]),))
+    place = _looked_up(1, here, types[1], params["size"], wrap=params["wrap"])
+    target = _axis_of(here, params["axis"], (place,))
     load = Load(0, here, kind.dtype)
     return (Loop(axes=types[0].shape, expr=load, dtype=kind.dtype, scatter=target, scatter_shape=kind.shape),)
+
+
+def _take_vjp_of_put(b: Any, app: Application, cotangent: Any) -> list[Any]:
+    params = {name: app.params[name] for name in ("axis", "wrap")}
+    return [b("take_along", cotangent, app.operands[1], **params), None]
 
 
 def _put_one(types: Sequence[Type], kind: Type, params: Params) -> Loop:
@@ -324,9 +358,10 @@ def _put_one(types: Sequence[Type], kind: Type, params: Params) -> Loop:
     axis: int = params["axis"]
     here = identity(kind.rank)
     first = _axis_of(here, axis, (Const(0, DType.I64),))
-    chosen = fn("eq", _looked_up(1, first, types[1], params["size"]), here[axis])
+    place = _looked_up(1, first, types[1], params["size"], wrap=params["wrap"])
+    chosen = fn("eq", place, here[axis])
     expr = fn("select", chosen, Load(0, first, kind.dtype), Const(0, kind.dtype))
-    return Loop(axes=kind.shape, expr=expr, dtype=kind.dtype)
+    return Loop(axes=kind.shape, expr=expr, dtype=kind.dtype, bounded=((place, params["size"]),))
 
 
 registry.register(
@@ -336,14 +371,14 @@ registry.register(
         reference=_put_reference,
         loops=_put_loops,
         batch=_along_batch,
-        vjp=lambda b, app, g: [b("take_along", g, app.operands[1], axis=app.params["axis"]), None],
+        vjp=_take_vjp_of_put,
         jvp=lambda b, app, t: None if t[0] is None else b("put_along", t[0], app.operands[1], **app.params),
         label=lambda x, p: f"put_along({x[0]}, {x[1]}, axis={p['axis']}, size={p['size']})",
         samples=_samples(
-            ((3,), (3,), {"axis": 0, "size": 5}, 5),
-            ((_N, 1), (_N, 1), {"axis": 1, "size": 4}, 4),
-            ((4, 2), (4, 2), {"axis": 0, "size": 3}, 3),
-            ((0, 1), (0, 1), {"axis": 1, "size": 3}, 3),
+            ((3,), (3,), {"axis": 0, "size": 5, "wrap": True}, 5),
+            ((_N, 1), (_N, 1), {"axis": 1, "size": 4, "wrap": False}, 4),
+            ((4, 2), (4, 2), {"axis": 0, "size": 3, "wrap": False}, 3),
+            ((0, 1), (0, 1), {"axis": 1, "size": 3, "wrap": True}, 3),
         ),
         doc="Zeros with each update added at its index along an axis: the adjoint of take_along.",
     )

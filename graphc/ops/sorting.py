@@ -119,7 +119,7 @@ def sort(x: Any, axis: int | None = -1, descending: bool = False) -> Handle:
     if axis is None:
         x, axis = call("ravel", x), 0
     along = normalise_axis(axis, x.ndim)
-    return x.graph.add("take_along", (x, argsort(x, along, descending)), axis=along)
+    return x.graph.add("take_along", (x, argsort(x, along, descending)), axis=along, wrap=False)
 
 
 @function
@@ -143,7 +143,7 @@ def top_k(x: Any, k: int, axis: int = -1, largest: bool = True) -> tuple[Handle,
         raise ShapeError(f"k is {k!r} along an axis of size {size}; give an integer from 0 to that")
     order = argsort(x, along, largest)
     first = order[(*[slice(None)] * along, slice(0, k))]
-    return x.graph.add("take_along", (x, first), axis=along), first
+    return x.graph.add("take_along", (x, first), axis=along, wrap=False), first
 
 
 __all__ = ["argsort", "sort", "top_k"]

@@ -40,7 +40,7 @@ def address_of(array: Array) -> int:
 
 @dataclass(frozen=True, slots=True)
 class IndexCheck:
-    """An input used as indices: every element must be within ``[-size, size)``.
+    """An input used as indices: every element must be within ``[-size, size)``, or without ``wrap`` ``[0, size)``.
 
     Without a ``name`` it is a constant, from ``low`` to ``high``, or computed (0 to 0): kernels keep computed indices
     within the size, which must not be 0 unless ``count`` is.
@@ -53,9 +53,13 @@ class IndexCheck:
     place: str
     low: int = 0
     high: int = 0
+    wrap: bool = True
 
     def fits(self, size: int) -> bool:
-        return -size <= self.low and self.high < size
+        return self.least(size) <= self.low and self.high < size
+
+    def least(self, size: int) -> int:
+        return -size if self.wrap else 0
 
     def require(self, size: int) -> None:
         """Raise ``InputError`` when a constant or computed index is out of range."""
@@ -72,7 +76,8 @@ class IndexCheck:
         flat = indices.view(np.uint32 if indices.itemsize == 4 else np.uint64)
         if int(np.maximum.reduce(flat, axis=None)) >= size:
             reader = f" of {self.where}" if self.where.endswith(")") else ""  # a layer, and its op
-            check_indices(f"input {self.name!r}{reader}", indices, size, self.place)
+            least = self.least(size)
+            check_indices(f"input {self.name!r}{reader}", indices, size, self.place, least=least)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +129,14 @@ class Guards:
         own, shared = ctypes.addressof(self._unread), bound.slots.ctypes.data
         slots = [own + 8 * k if known.slot < 0 else shared + 8 * known.slot for k, known in enumerate(inputs)]
         looked = [
-            (slots[position], math.prod(inputs[position].shape), size, inputs[position].dtype.itemsize)
-            for position, _, size in checks
+            (
+                slots[position],
+                math.prod(inputs[position].shape),
+                check.least(size),
+                size,
+                inputs[position].dtype.itemsize,
+            )
+            for position, check, size in checks
         ]
         words = [
             0,

@@ -41,10 +41,10 @@ def index_checks(program: NestProgram) -> Iterator[IndexCheck]:
 
     Raises ``InputError`` for a constant outside a size that is known.
     """
-    seen: set[tuple[str, int, int, Dim]] = set()
+    seen: set[tuple[str, int, int, Dim, bool]] = set()
     for found in program.lookups:
         check = _index_check(program.graph, found)
-        key = (check.name, check.low, check.high, check.size)
+        key = (check.name, check.low, check.high, check.size, check.wrap)
         if key not in seen and (check.name or not isinstance(check.size, int) or not check.fits(check.size)):
             seen.add(key)
             yield check
@@ -53,7 +53,7 @@ def index_checks(program: NestProgram) -> Iterator[IndexCheck]:
 def _index_check(graph: Graph, found: Lookup) -> IndexCheck:
     handle = graph.handle(found.node)
     held = found.held
-    made = IndexCheck("", found.size, found.count, handle.label, handle.place)
+    made = IndexCheck("", found.size, found.count, handle.label, handle.place, wrap=found.wrap)
     if held is None:
         return made
     if not held.is_const:

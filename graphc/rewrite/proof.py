@@ -242,8 +242,8 @@ _MEANINGS: Mapping[str, Callable[..., Any]] = {
     "reshape": lambda x, shape: np.reshape(x, shape),
     "broadcast_to": lambda x, shape: np.broadcast_to(x, shape),
     "transpose": lambda x, perm: np.transpose(x, perm),
-    "take": lambda x, indices, axis: np.take(x, indices.astype(np.int64), axis=axis),
-    "take_along": lambda x, indices, axis: np.take_along_axis(x, indices.astype(np.int64), axis=axis),
+    "take": lambda x, indices, axis, wrap: np.take(x, indices.astype(np.int64), axis=axis),
+    "take_along": lambda x, indices, axis, wrap: np.take_along_axis(x, indices.astype(np.int64), axis=axis),
 }
 
 __all__ = ["Proof", "formulas", "prove"]

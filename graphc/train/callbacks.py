@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -24,6 +25,10 @@ def hooks(callbacks: Iterable[Any]) -> dict[str, list[Callable[[Training], Any]]
     """The methods of ``callbacks`` by the moment at which they are called; ``InputError`` for one that has none."""
     found: dict[str, list[Callable[[Training], Any]]] = {name: [] for name in HOOKS}
     for each in callbacks:
+        if isinstance(each, type):
+            raise InputError(f"callback {each.__name__} is a class; make one, {each.__name__}(...)").located(
+                "fit"
+            )
         has = [name for name in HOOKS if callable(getattr(each, name, None))]
         if not has and not callable(each):
             raise InputError(
@@ -105,7 +110,8 @@ class Checkpoint:
     """Writes a checkpoint to ``path`` after every ``every`` epochs, after the last, and when training is interrupted.
 
     A ``{epoch}`` in ``path`` becomes the number of epochs done, which keeps the older files. Raises ``InputError`` for
-    an ``every`` below 1, ``OSError`` where the file cannot be written.
+    an ``every`` below 1 and, before training starts, where ``path`` is a folder or in none that exists; ``OSError``
+    where the file cannot be written.
     """
 
     __slots__ = ("every", "path")
@@ -114,6 +120,15 @@ class Checkpoint:
         if every < 1:
             raise InputError(f"every={every!r}; give an integer of at least 1").located("Checkpoint")
         self.path, self.every = os.fspath(path), every
+
+    def on_start(self, training: Training) -> None:
+        path = self._path(training)
+        if path.is_dir():
+            raise InputError(f"{str(path)!r} is a folder; give the path of a file in it").located(
+                "Checkpoint"
+            )
+        if not path.parent.is_dir():
+            raise InputError(f"there is no folder {str(path.parent)!r}; make it first").located("Checkpoint")
 
     def on_epoch_end(self, training: Training) -> None:
         if training.epoch % self.every == 0:
@@ -124,7 +139,10 @@ class Checkpoint:
             self._save(training)
 
     def _save(self, training: Training) -> None:
-        training.save(self.path.replace("{epoch}", str(training.epoch)))
+        training.save(self._path(training))
+
+    def _path(self, training: Training) -> Path:
+        return Path(self.path.replace("{epoch}", str(training.epoch)))
 
 
 class LearningRate:

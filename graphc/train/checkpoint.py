@@ -93,6 +93,10 @@ def read(path: PathLike) -> Checkpoint:
     """
     from safetensors import SafetensorError, safe_open
 
+    if os.path.isdir(path):  # of which safetensors says "No such device"
+        raise CheckpointError("it is a folder; give the path of a file in it").located(
+            f"checkpoint {os.fspath(path)!r}"
+        )
     try:
         with cast("Any", safe_open(path, framework="np")) as file:
             said = _said(file.metadata() or {}, path)

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import GraphError, ShapeError
+from graphc.errors import DTypeError, GraphError, ShapeError
 from graphc.graph import Handle, call, graph_of, lift
-from graphc.types import shape_text
+from graphc.types import DType, shape_text
 
 Array = np.ndarray[Any, Any]
 
@@ -45,15 +45,17 @@ def metric_of(name: str, given: Any) -> Metric:
 
 
 def _mean(value: Array) -> float:
-    return float(np.mean(value, dtype=np.float64))
+    return float(np.mean(value, dtype=np.float64)) if value.size else float("nan")
 
 
-def accuracy(logits: Handle, targets: Any) -> Metric:
+def accuracy(logits: Handle, targets: Any, *, mask: Any = None) -> Metric:
     """The part of the examples for which the largest of ``logits`` ``(..., classes)`` is the target's.
 
     Targets are class indices ``(...)``, or one-hot or probabilities of the shape of ``logits``. Where the last axis is
     1 or no fixed size, ``logits`` are of two classes: positive ones and positive targets have to meet, so that targets
-    are 0 and 1, or -1 and 1. Raises ``ShapeError`` for other shapes.
+    are 0 and 1, or -1 and 1. ``mask``, bool like the classes, says which examples count: labels that are missing, as
+    -1, are left out by ``targets=gc.maximum(t, 0), mask=t >= 0``. Raises ``ShapeError`` for other shapes and
+    ``DTypeError`` for a mask that is not bool; a class index out of range is an ``InputError`` before anything runs.
 
     >>> import graphc as gc
     >>> g = gc.Graph()
@@ -63,13 +65,13 @@ def accuracy(logits: Handle, targets: Any) -> Metric:
     0.5
     """
     predicted, true = _classes("accuracy", logits, targets)
-    return Metric({"value": call("eq", predicted, true)}, _mean)
+    return _masked("accuracy", {"value": call("eq", predicted, true)}, mask, _mean)
 
 
-def confusion_matrix(logits: Handle, targets: Any) -> Metric:
+def confusion_matrix(logits: Handle, targets: Any, *, mask: Any = None) -> Metric:
     """Counts ``(classes, classes)`` of the examples: row is the target's class, column the predicted one.
 
-    Operands and errors are those of ``accuracy``.
+    Operands, ``mask`` and errors are those of ``accuracy``.
 
     >>> import graphc as gc
     >>> g = gc.Graph()
@@ -86,7 +88,25 @@ def confusion_matrix(logits: Handle, targets: Any) -> Metric:
         pairs = true.astype(np.int64).ravel() * count + predicted.astype(np.int64).ravel()
         return np.bincount(pairs, minlength=count * count).reshape(count, count)
 
-    return Metric({"predicted": predicted, "true": true}, counts)
+    return _masked("confusion_matrix", {"predicted": predicted, "true": true}, mask, counts)
+
+
+def _masked(what: str, nodes: Mapping[str, Handle], mask: Any, function: Callable[..., Any]) -> Metric:
+    """``function`` of what ``nodes`` are where ``mask``, if there is one, is true."""
+    if mask is None:
+        return Metric(nodes, function)
+    first = next(iter(nodes.values()))
+    mask = lift(first.graph, mask)
+    if mask.dtype is not DType.BOOL:
+        raise DTypeError(f"mask is {mask.dtype}; give bool, true for what counts").located(
+            what, first.graph.here().place
+        )
+    _, mask = _same(what, first, mask, "mask is")
+
+    def of_masked(mask: Array, **values: Array) -> Any:
+        return function(**{name: value[mask] for name, value in values.items()})
+
+    return Metric({**nodes, "mask": mask}, of_masked)
 
 
 def mse(prediction: Handle, target: Any) -> Metric:
@@ -138,19 +158,21 @@ def _classes(what: str, logits: Handle, targets: Any) -> tuple[Handle, Handle]:
         return call("argmax", logits, axis=-1), call("argmax", targets, axis=-1)
     if targets.ndim != logits.ndim - 1 or not targets.dtype.is_int:
         raise _misfit(what, targets, f"({shape_text(logits.shape)[1:-1]}) or class indices of one axis less")
-    return call("argmax", logits, axis=-1), targets
+    with graph.scope(what):  # a lookup, since those are checked
+        classes = call("arange", graph, logits.shape[-1])
+        return call("argmax", logits, axis=-1), call("take", classes, targets, 0, wrap=False)
 
 
-def _same(what: str, prediction: Handle, target: Any) -> tuple[Handle, Handle]:
+def _same(what: str, prediction: Handle, target: Any, given: str = "targets are") -> tuple[Handle, Handle]:
     target = lift(graph_of((prediction, target), what), target)
     if prediction.ndim != target.ndim or (1 in prediction.shape) != (1 in target.shape):
-        raise _misfit(what, target, shape_text(prediction.shape))
+        raise _misfit(what, target, shape_text(prediction.shape), given)
     return prediction, target
 
 
-def _misfit(what: str, target: Handle, wanted: str) -> ShapeError:
+def _misfit(what: str, target: Handle, wanted: str, given: str = "targets are") -> ShapeError:
     here = target.graph.here()
-    return ShapeError(f"targets are {target.type}; give shape {wanted}").located(what, here.place)
+    return ShapeError(f"{given} {target.type}; give shape {wanted}").located(what, here.place)
 
 
 # ---------------------------------------------------------------------------------------------- collecting
@@ -188,7 +210,7 @@ class Collected:
         self.values = {key: [arrays[key]] for key in self._keys if key in arrays}
 
     def result(self) -> dict[str, Any]:
-        """The mean loss of an example, and each metric of the whole set."""
+        """The mean of the losses, each counted by its examples, and each metric of the whole set."""
         found: dict[str, Any] = {"loss": float(np.average(self.losses, weights=self.rows))}
         for name, metric in self._metrics.items():
             arrays = {part: _joined(self.values[output_name(name, part)]) for part in metric.nodes}

@@ -159,12 +159,12 @@ ROWS = [
     (
         InputError,
         lambda: call(t=np.array([0, 10], "int32")),
-        "input 't' of softmax_cross_entropy (take_along): index 10 is out of range for size 10; give -10 to 9 @",
+        "input 't' of softmax_cross_entropy (take_along): index 10 is out of range for size 10; give 0 to 9 @",
     ),
     (
         InputError,
-        lambda: call(t=np.array([-11, 0], "int32")),
-        "input 't' of softmax_cross_entropy (take_along): index -11 is out of range for size 10; give -10 to 9 @",
+        lambda: call(t=np.array([-1, 0], "int32")),
+        "input 't' of softmax_cross_entropy (take_along): index -1 is out of range for size 10; give 0 to 9 @",
     ),
     (
         InputError,
@@ -218,8 +218,13 @@ ROWS = [
     ),
     (
         MissingError,
+        lambda: program().states["sgd.lr"],
+        "state 'sgd.lr': there is no such value; there are mean",
+    ),
+    (
+        MissingError,
         lambda: program().params["nothing"],
-        "parameter 'nothing': 'there is no such value; there are w'",
+        "parameter 'nothing': there is no such value; there are w",
     ),
     (
         InputError,

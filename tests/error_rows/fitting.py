@@ -11,10 +11,19 @@ import numpy as np
 from safetensors.numpy import save_file
 
 import graphc as gc
-from graphc.errors import CheckpointError, GraphcError, GraphError, InputError, ShapeError
+from graphc.errors import (
+    CheckpointError,
+    DTypeError,
+    GraphcError,
+    GraphError,
+    InputError,
+    MissingError,
+    ShapeError,
+)
 
 G = gc.Graph("line")
 X, T = G.input("x", ("N", 2)), G.input("t", ("N",))
+CLASS = G.input("class", ("N",), "int32")
 W = G.param("w", (2,))
 LOSS = gc.losses.mse(X @ W, T)
 DATA = {"x": np.ones((6, 2), np.float32), "t": np.ones(6, np.float32)}
@@ -73,6 +82,13 @@ ONES = np.ones(2, np.float32)
 ROWS = [
     (InputError, lambda: fit(epochs=-1), "fit: epochs=-1; give an integer of at least 0"),
     (InputError, lambda: fit(optimiser=0.1), "fit: optimiser=0.1 makes no updates; give one of gc.optim, or {parameter: next value}"),
+    (InputError, lambda: fit(optimiser=gc.optim.Adam), "fit: optimiser=Adam is a class; make one, as in gc.optim.Adam(0.001)"),
+    (InputError, lambda: fit(metrics=["accuracy"]), "fit: metrics=['accuracy'] has no names; give {'name': ...}, such as {'accuracy': gc.train.accuracy(logits, classes)} for metrics"),
+    (InputError, lambda: fit(callbacks=print), "fit: callbacks=<built-in function print>; give a list of them"),
+    (InputError, lambda: fit(callbacks=[gc.train.EarlyStopping]), "fit: callback EarlyStopping is a class; make one, EarlyStopping(...)"),
+    (InputError, lambda: fit((ONES, ONES), batch_size=2), "fit: the data are a tuple without names; give {'x': ..., 't': ...}"),
+    (InputError, lambda: fit(validation=(ONES, ONES)), "fit: the data are a tuple without names; give {'x': ..., 't': ...}"),
+    (MissingError, lambda: fit().history["accuracy"], "history: there is no 'accuracy'; there are loss, sgd.learning_rate"),
     (InputError, lambda: fit(metrics={"loss": T}), "fit: the name 'loss' is kept for what fit finds itself; choose another"),
     (InputError, lambda: fit(batch_size=0), "fit: batch_size=0; give an integer of at least 1, or None for all data at once"),
     (InputError, lambda: fit(batch_size=7), "fit: batch_size=7 is more than the 6 examples; give at most that, or None for all at once"),
@@ -92,6 +108,11 @@ ROWS = [
     (InputError, lambda: fit(callbacks=[gc.train.EarlyStopping()]), "EarlyStopping: the history has no 'val_loss'; monitor one of loss, or give validation= to fit"),
     (InputError, lambda: gc.train.EarlyStopping(patience=0), "EarlyStopping: patience=0, min_delta=0.0, mode='min'; give at least 1, at least 0, 'min' or 'max'"),
     (InputError, lambda: gc.train.Checkpoint("c", every=0), "Checkpoint: every=0; give an integer of at least 1"),
+    (InputError, lambda: fit(callbacks=[gc.train.Checkpoint(".")]), "Checkpoint: '.' is a folder; give the path of a file in it"),
+    (InputError, lambda: fit(callbacks=[gc.train.Checkpoint("no such folder/{epoch}")]), "Checkpoint: there is no folder 'no such folder'; make it first"),
+    (CheckpointError, lambda: gc.train.read("."), "checkpoint '.': it is a folder; give the path of a file in it"),
+    (DTypeError, lambda: gc.train.accuracy(X, CLASS, mask=T), "accuracy: mask is float32; give bool, true for what counts @"),
+    (ShapeError, lambda: gc.train.accuracy(X, CLASS, mask=X > 0), "accuracy: mask is b1[N,2]; give shape (N,) @"),
     (InputError, lambda: fit(callbacks=[gc.train.LearningRate(float, state="rate")]), "LearningRate: there is no state 'rate'; there are sgd.learning_rate"),
     (CheckpointError, torn, "checkpoint '…': it is no whole safetensors file (…); give one that gc.train.save wrote"),
     (CheckpointError, lambda: load({"w": ONES}, {"graphc": "[]"}), "checkpoint '…': its metadata are '[]', which this version does not read; give one that gc.train.save wrote"),

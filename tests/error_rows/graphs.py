@@ -73,6 +73,12 @@ ROWS = [
         lambda: G.param("bad", ("N", 3)),
         "param 'bad': shape (N, 3) has a symbolic size; give ints @",
     ),
+    (
+        GraphError,
+        lambda: G.param("bad", (3,), init=K),
+        "param 'bad': init=<…> is a node; give an array or an initialiser, or read the node itself where a weight is "
+        "shared @",
+    ),
     (ShapeError, lambda: G.param("bad"), "param 'bad': a shape is missing; give shape= @"),
     (
         DTypeError,

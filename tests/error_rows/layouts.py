@@ -168,7 +168,7 @@ ROWS = [
     ),
     (
         ShapeError,
-        lambda: G.add("scatter_add", (T, I), axis=3, size=2),
+        lambda: G.add("scatter_add", (T, I), axis=3, size=2, wrap=True),
         "scatter_add: axis 3 leaves no room for 1 axes of indices in (2, 3, 4); lower it @",
     ),
     (
@@ -177,5 +177,9 @@ ROWS = [
         "arange: no operand is a node of a graph; start from g.input, g.param or g.const @",
     ),
     (ShapeError, lambda: gc.arange(G, -1), "arange: length: size -1 is less than 0; give at least 0 @"),
-    (DTypeError, lambda: G.add("take", (X, X), axis=0), "take: indices are float32; give int32 or int64 @"),
+    (
+        DTypeError,
+        lambda: G.add("take", (X, X), axis=0, wrap=True),
+        "take: indices are float32; give int32 or int64 @",
+    ),
 ]

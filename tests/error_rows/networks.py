@@ -109,7 +109,8 @@ ROWS = [
     (
         GraphError,
         lambda: read(op="take_along_axis", axes=object()),
-        "node 'out': take_along_axis(x, indices, axis) does not fit: …; correct the node's attributes or its parents @",
+        "node 'out': take_along_axis(x, indices, axis, wrap) does not fit: …; correct the node's attributes or its "
+        "parents @",
     ),
     (
         ShapeError,

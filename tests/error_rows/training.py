@@ -81,7 +81,12 @@ ROWS = [
     (
         InputError,
         far,
-        "input 't' of head/nll (take_along): index -4 is out of range for size 3; give -3 to 2 @",
+        "input 't' of head/nll (take_along): index -4 is out of range for size 3; give 0 to 2 @",
+    ),
+    (
+        InputError,
+        lambda: gc.interpret(L.multi_class_hinge(X, T), x=np.zeros((1, 3), "float32"), t=[-1]),
+        "…(take_along): index -1 is out of range for size 3, and none counts from the end; give inputs that fit @",
     ),
     # regularisers
     (GraphError, lambda: R.l2([]), "l2: [] holds no parameters; give nodes or a graph"),
