@@ -29,7 +29,7 @@ class GraphcError(Exception):
         return self
 
     def __str__(self) -> str:
-        text = super().__str__()
+        text = Exception.__str__(self)  # a KeyError's own is a repr, in quotes
         head = f"{self.where}: {text}" if self.where else text
         return f"{head}\n  declared at {self.place}" if self.place else head
 

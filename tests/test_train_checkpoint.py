@@ -107,6 +107,13 @@ run.save({str(tmp_path / "again.safetensors")!r})
     assert (tmp_path / "again.safetensors").read_bytes() == (tmp_path / "3.safetensors").read_bytes()
 
 
+def test_a_resumed_history_has_its_names_in_the_order_of_the_first(net, tmp_path):
+    options = {"metrics": {"accuracy": net.accuracy}, "validation": 0.2, "batch_size": 8}
+    first = net.fit(epochs=1, **options)
+    resumed = net.fit(epochs=2, resume=first.save(tmp_path / "net.safetensors"), **options)
+    assert list(resumed.history) == list(first.history)
+
+
 def test_dropout_goes_on_with_the_masks_that_it_would_have_drawn(tmp_path):
     g = gc.Graph(seed=0)
     x, t = g.input("x", ("N", 4)), g.input("t", ("N",), "int32")

@@ -348,3 +348,24 @@ def test_errors_of_a_stream_name_the_batch(net):
             [{"x": [[0, 0, 0, 0]], "t": [0]}, {"x": np.float32([[0, np.nan, 0, 0]]), "t": [0]}],
             batch_size=None,
         )
+
+
+def test_several_predictions_at_once_have_names(net):
+    run = net.fit(epochs=1)
+    out = run.predict({"logits": net.logits, "classes": gc.argmax(net.logits, axis=1)}, x=X[:3])
+    np.testing.assert_array_equal(out["logits"], run.predict(net.logits, x=X[:3]))
+    np.testing.assert_array_equal(out["classes"], out["logits"].argmax(axis=1))
+
+
+def test_print_is_a_callback_that_tells_each_epoch(net, capsys):
+    run = net.fit(callbacks=[print], progress=False)
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("<Training: 1 epoch, going on; loss=")
+    assert second.startswith("<Training: 2 epochs, going on; loss=")
+    assert repr(run) == second.replace("going on", "done")
+
+
+def test_integers_of_any_width_are_classes(net):
+    for kind in ("int64", "uint8"):
+        run = net.fit({"x": X, "t": T.astype(kind)}, epochs=1)
+        assert stored(run) == stored(net.fit(epochs=1))

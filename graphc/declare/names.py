@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
@@ -25,6 +26,19 @@ def free_name(graph: Graph, kind: str, owned: str) -> str:
         count += 1
         name = f"{kind}_{count}"
     return name
+
+
+def require_dataclass(cls: type) -> None:
+    """Raise ``GraphError`` for a class with settings of its own, annotated or by ``__init__``, that is no dataclass.
+
+    Without the decorator its settings would be lost, or fail with what Python says of frozen fields.
+    """
+    settings = "__init__" in vars(cls) or inspect.get_annotations(cls)
+    if settings and "__dataclass_params__" not in vars(cls):
+        raise GraphError(
+            "the class is no dataclass; write @dataclass(frozen=True, slots=True, eq=False) above it, "
+            "and its settings as fields"
+        ).located(cls.__name__)
 
 
 def chosen(among: Sequence[Handle], which: Any) -> list[Handle]:
@@ -75,4 +89,4 @@ def free_layer_name(graph: Graph, around: str, kind: str) -> str:
     return name
 
 
-__all__ = ["chosen", "free_layer_name", "free_name"]
+__all__ = ["chosen", "free_layer_name", "free_name", "require_dataclass"]

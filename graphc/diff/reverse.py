@@ -15,6 +15,10 @@ from graphc.rewrite import stabilise_cone
 from graphc.types import Shape, shape_text
 
 
+class ByNode(dict[Handle, Handle]):
+    """Gradients by node: a dict of a class of its own, so that it is not mistaken for updates."""
+
+
 def grad(loss: Handle, wrt: Any = None, *, stabilise: bool = True) -> Any:
     """The gradient of ``loss`` by each node of ``wrt``, as nodes of the same graph.
 
@@ -33,7 +37,7 @@ def grad(loss: Handle, wrt: Any = None, *, stabilise: bool = True) -> Any:
     require_scalar(loss)
     nodes = _default_wrt(loss) if wrt is None else as_nodes(loss.graph, wrt)
     seed = loss.graph.constant(Constant.of(1.0, loss.dtype))
-    found = pull_back({loss: seed}, nodes, stabilise=stabilise)
+    found = ByNode(pull_back({loss: seed}, nodes, stabilise=stabilise))
     return found[nodes[0]] if isinstance(wrt, Handle) else found
 
 
@@ -231,6 +235,7 @@ def _smaller(have: Shape, due: Shape) -> bool:
 
 
 __all__ = [
+    "ByNode",
     "as_nodes",
     "as_tangent",
     "grad",

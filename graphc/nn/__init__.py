@@ -1,4 +1,4 @@
-"""Layers: callables on handles that declare their parameters when they are first applied."""
+"""Layers: callables on nodes that declare their parameters when they are first applied."""
 
 from graphc.nn.activations import Activation, activation_named
 from graphc.nn.attention import MultiHeadAttention

@@ -36,19 +36,19 @@ def activation_named(name: str) -> Activate:
 
 
 def activation_of(given: str | Activate | None) -> Activate:
-    """The function that a layer's ``activation`` stands for: a name, a callable on handles, or none."""
+    """The function that a layer's ``activation`` stands for: a name, a callable on nodes, or none."""
     if given is None:
         return _identity
     if isinstance(given, str):
         return activation_named(given)
     if callable(given):
         return given
-    raise GraphError(f"activation={given!r}; give a name or a callable on handles")
+    raise GraphError(f"activation={given!r}; give a name or a callable on nodes")
 
 
 @dataclass(frozen=True, slots=True, eq=False, init=False)
 class Activation(Layer):
-    """``function(x, **options)``: an activation by name, or a callable on handles, with its parameters.
+    """``function(x, **options)``: an activation by name, or a callable on nodes, with its parameters.
 
     Raises ``GraphError`` for an unknown name and for parameters that the activation of that name does not have.
 

@@ -9,7 +9,9 @@ from dataclasses import KW_ONLY, dataclass, field, replace
 from types import TracebackType
 from typing import Any, Self
 
-from graphc.declare.names import free_layer_name
+import numpy as np
+
+from graphc.declare.names import free_layer_name, require_dataclass
 from graphc.errors import GraphcError, GraphError, ShapeError
 from graphc.graph import Graph, Handle, graph_of
 from graphc.types import DType, Shape, promote, shape_text
@@ -56,6 +58,10 @@ class Layer(ABC):
     name: str | None = None
     _built: dict[int, Built] = field(default_factory=dict[int, Built], init=False, repr=False)
 
+    def __new__(cls, *_args: Any, **_settings: Any) -> Self:
+        require_dataclass(cls)
+        return object.__new__(cls)
+
     def __post_init__(self) -> None:
         try:
             if self.name is not None and (not isinstance(self.name, str) or not self.name):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -75,9 +81,10 @@ class Layer(ABC):
         """The scope of one application to ``inputs``, nodes of one graph: ``with self.at(x) as own``."""
         for x in inputs:
             if not isinstance(x, Handle):
-                raise GraphError(f"{x!r} is not a node; apply the layer to a node of a graph").located(
-                    type(self).__name__
-                )
+                said = f"an array of shape {np.shape(x)}" if isinstance(x, np.ndarray) else repr(x)  # pyright: ignore[reportUnknownArgumentType]
+                raise GraphError(
+                    f"{said} is not a node; apply the layer to a node of a graph, such as g.input('x', ('N', 64))"
+                ).located(type(self).__name__)
         graph = graph_of(inputs, type(self).__name__)
         return Applied(self, self._built.get(id(graph.outermost)) or self._named(graph), graph, inputs)
 

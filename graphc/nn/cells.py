@@ -15,7 +15,7 @@ from graphc.nn.recurrent import Carry, Recurrent, Weights
 class RNN(Recurrent):
     """The simple recurrent layer: ``h = activation(x @ weight_ih + bias_ih + h @ weight_hh + bias_hh)`` (Elman 1990).
 
-    ``activation`` is "tanh", "relu", another name, or a callable on handles. All else is said at ``Recurrent``.
+    ``activation`` is "tanh", "relu", another name, or a callable on nodes. All else is said at ``Recurrent``.
 
     >>> import graphc as gc
     >>> g = gc.Graph()

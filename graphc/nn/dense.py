@@ -17,7 +17,7 @@ class Dense(Layer):
 
     Input ``(..., features)``, output ``(..., units)`` in the input's floating dtype (float32 for integers);
     weight ``(features, units)``, bias ``(units,)``; ``init`` and ``bias_init`` are arrays or initialisers.
-    ``activation`` is a name or a callable on handles. Names and sharing are those of every ``Layer``.
+    ``activation`` is a name or a callable on nodes. Names and sharing are those of every ``Layer``.
 
     Raises ``GraphError`` for units below 1, unknown activations and a name used twice; ``ShapeError`` for a
     scalar input, a symbolic number of features and, in a later call, another number of features.

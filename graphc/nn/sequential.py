@@ -51,12 +51,21 @@ def _layer(given: Any) -> Apply:
 
 
 def layer_of(given: Any) -> Apply:
-    """``given`` as a callable on handles; a text stands for the activation of that name."""
+    """``given`` as a callable on nodes; a text stands for the activation of that name."""
     if isinstance(given, str):
         return activation_named(given)
     if callable(given) and not isinstance(given, type):
         return cast(Apply, given)
-    raise GraphError(f"{given!r} is not a layer; give callables on handles or names of activations")
+    raise GraphError(_no_layer(given))
+
+
+def _no_layer(given: Any) -> str:
+    if isinstance(given, type):
+        return f"{given.__name__} is a class, not a layer; make one, as in gc.nn.Dense(64)"
+    if isinstance(given, list | tuple):
+        kind = "list" if isinstance(given, list) else "tuple"
+        return f"a {kind} is not a layer; give the layers themselves, as in Sequential(*layers)"
+    return f"{given!r} is not a layer; give callables on nodes or names of activations"
 
 
 __all__ = ["Apply", "Sequential", "layer_of"]

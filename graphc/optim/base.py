@@ -7,9 +7,9 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Self, cast
 
-from graphc.declare.names import free_name
+from graphc.declare.names import free_name, require_dataclass
 from graphc.errors import GraphError
 from graphc.graph import Graph, Handle, call, cast_to, check_update, graph_of
 from graphc.optim.schedules import Hyper, Schedule, is_amount
@@ -93,6 +93,10 @@ class Optimiser(ABC):
     decoupled: ClassVar[bool] = False
     weight_decay: Hyper | None = field(default=None, kw_only=True)
     _owned: dict[int, _Owned] = field(default_factory=dict[int, "_Owned"], init=False, repr=False)
+
+    def __new__(cls, *_args: Any, **_settings: Any) -> Self:
+        require_dataclass(cls)
+        return object.__new__(cls)
 
     def __post_init__(self) -> None:
         for each in _hyperparameters(self):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from graphc.diff.reverse import ByNode
 from graphc.errors import CompileError, GraphError, InputError, SizeError
 from graphc.graph import Cone, Graph, Handle, check_update, key_text
 from graphc.graph.draws import STEP
@@ -78,6 +79,11 @@ def compile(
 def declare(outputs: Any, updates: Any, mode: str) -> Cone:
     """The cone that a call of ``compile`` asks for."""
     named = {"out": outputs} if isinstance(outputs, Handle) else _mapping(outputs, "outputs")
+    if isinstance(updates, ByNode) or callable(updates):
+        what = "gradients" if isinstance(updates, ByNode) else repr(updates)
+        raise GraphError(
+            f"updates: {what} are no next values; give those of an optimiser, as in gc.optim.SGD(0.1)(gc.grad(loss))"
+        )
     updates = _mapping(updates, "updates")
     graph = _one_graph(
         [(f"output {key_text(key)!r}", node) for key, node in named.items()] + _updated(updates)

@@ -119,7 +119,7 @@ class Program:
         for handle in graph.leaves(kind):
             self._store.take(graph, handle)
             found[handle.name] = handle.type
-        return Parameters(self._store, found)
+        return Parameters(self._store, found, kind)
 
     def _fixed_addresses(self) -> dict[int, int]:
         """Slots that never change: parameters, states and constants."""
@@ -307,8 +307,8 @@ class Program:
         loops. Values without effect, such as what ``gc.where`` did not choose, are passed over. Raises as a call does.
 
         >>> import graphc as gc
-        >>> x = gc.Graph("entropy").input("p", ("N",))
-        >>> found = gc.compile({"h": -gc.sum(x * gc.log(x))}).debug(p=[0.5, 0.5, 0.0])
+        >>> x = gc.Graph("likelihood").input("p", ("N",))
+        >>> found = gc.compile({"h": -gc.mean(gc.log(x))}).debug(p=[0.5, 0.5, 0.0])
         >>> print(found.first.value, "reads", found.first.operands[0])
         %1 = log(p): f32[N], from -inf to -0.693147 reads p: f32[N], from 0 to 0.5
         """

@@ -84,15 +84,16 @@ class Parameters(MutableMapping[str, Array]):
     Assigning copies values into that memory; names cannot be added or removed.
     """
 
-    def __init__(self, store: Store, names: Mapping[str, Type]) -> None:
+    def __init__(self, store: Store, names: Mapping[str, Type], kind: str = "param") -> None:
         self.store = store
+        self._what = "state" if kind == "state" else "parameter"
         self.names = dict(names)
 
     def __getitem__(self, name: str) -> Array:
         if name not in self.names:
             raise MissingError(
                 f"there is no such value; there are {', '.join(self.names) or 'none'}"
-            ).located(f"parameter {name!r}")
+            ).located(f"{self._what} {name!r}")
         return self.store.arrays[name]
 
     def __setitem__(self, name: str, value: Any) -> None:
@@ -101,17 +102,17 @@ class Parameters(MutableMapping[str, Array]):
         if given.shape != memory.shape:
             raise InputError(
                 f"shape {given.shape} does not fit {memory.shape}; give values of {self.names[name]}"
-            ).located(f"parameter {name!r}")
+            ).located(f"{self._what} {name!r}")
         if not np.can_cast(given.dtype, memory.dtype, "same_kind"):
             raise InputError(f"dtype {given.dtype} does not fit {memory.dtype}; cast it first").located(
-                f"parameter {name!r}"
+                f"{self._what} {name!r}"
             )
         with self.store.lock:
             memory[...] = given
 
     def __delitem__(self, name: str) -> None:
         raise InputError("it cannot be removed, kernels read it; assign to it instead").located(
-            f"parameter {name!r}"
+            f"{self._what} {name!r}"
         )
 
     def __iter__(self) -> Iterator[str]:

@@ -25,6 +25,10 @@ def hooks(callbacks: Iterable[Any]) -> dict[str, list[Callable[[Training], Any]]
     """The methods of ``callbacks`` by the moment at which they are called; ``InputError`` for one that has none."""
     found: dict[str, list[Callable[[Training], Any]]] = {name: [] for name in HOOKS}
     for each in callbacks:
+        if isinstance(each, type):
+            raise InputError(f"callback {each.__name__} is a class; make one, {each.__name__}(...)").located(
+                "fit"
+            )
         has = [name for name in HOOKS if callable(getattr(each, name, None))]
         if not has and not callable(each):
             raise InputError(

@@ -169,6 +169,11 @@ class StreamFeed:
     def __init__(self, program: Program, given: Any, *, batch: str | None) -> None:
         if not callable(given) and not isinstance(given, Iterable):
             raise _refused(f"data {given!r} are no data; give arrays by name, or an iterable of such batches")
+        kind = type(cast("object", given)).__name__
+        first: Any = given[0] if isinstance(given, tuple | list) and given else given  # pyright: ignore[reportUnknownVariableType]
+        if isinstance(first, np.ndarray):
+            named = ", ".join(f"{name!r}: ..." for name in program.inputs)
+            raise _refused(f"the data are a {kind} without names; give {{{named}}}")
         self._program = program
         self._given: Any = given
         self._axes = batch_axes(program.inputs, batch)

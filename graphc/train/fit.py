@@ -83,6 +83,9 @@ def fit(
     """
     _check_count("epochs", epochs)
     _check_count("seed", seed)
+    _check_named(metrics=metrics, record=record, augment=augment)
+    if not isinstance(callbacks, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InputError(f"callbacks={callbacks!r}; give a list of them").located("fit")
     named = {name: metric_of(name, given) for name, given in (metrics or {}).items()}
     recorded = {f"record {name}": node for name, node in (record or {}).items()}
     _check_names(named, record or {})
@@ -104,8 +107,8 @@ def fit(
     training = Training(loss, step, named, batch, identity, _names(named, held), called)
     found = hooks(called)
     if examples is None:
-        _check_stream(batch_size, augment)
         feed: Feed = StreamFeed(step, data, batch=batch)
+        _check_stream(batch_size, augment)
     else:
         order = seed if shuffle else None
         feed = ArrayFeed(step, examples, size or 1, seed=order, augment=augment, augment_seed=seed)
@@ -118,6 +121,15 @@ def fit(
 def _check_count(name: str, value: Any) -> None:
     if type(value) is not int or value < 0:
         raise InputError(f"{name}={value!r}; give an integer of at least 0").located("fit")
+
+
+def _check_named(**options: Any) -> None:
+    for option, given in options.items():
+        if given is not None and not isinstance(given, Mapping):
+            raise InputError(
+                f"{option}={given!r} has no names; give {{'name': ...}}, such as "
+                "{'accuracy': gc.train.accuracy(logits, classes)} for metrics"
+            ).located("fit")
 
 
 def _check_names(metrics: Mapping[str, Any], record: Mapping[str, Any]) -> None:
@@ -138,6 +150,10 @@ def _check_stream(batch_size: Any, augment: Any) -> None:
 def _updates(optimiser: Any, loss: Handle, wrt: Any) -> Any:
     if isinstance(optimiser, Mapping):
         return optimiser  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(optimiser, type):
+        raise InputError(
+            f"optimiser={optimiser.__name__} is a class; make one, as in gc.optim.Adam(0.001)"
+        ).located("fit")
     if not callable(optimiser):
         raise InputError(
             f"optimiser={optimiser!r} makes no updates; give one of gc.optim, or {{parameter: next value}}"

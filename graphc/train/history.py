@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from graphc.errors import MissingError
+
 Array = np.ndarray[Any, Any]
 
 
@@ -33,6 +35,10 @@ class Series(Mapping[str, Array]):
         self._values = {name: list(array) for name, array in arrays.items()}
 
     def __getitem__(self, name: str) -> Array:
+        if name not in self._values:
+            raise MissingError(
+                f"there is no {name!r}; there are {', '.join(self._values) or 'none, as nothing has run'}"
+            ).located("history")
         return np.array(self._values[name])
 
     def __iter__(self) -> Iterator[str]:

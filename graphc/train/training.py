@@ -72,12 +72,14 @@ class Training:
         """End training after this step."""
         self.stopped = self.stopped or reason
 
-    def predict(self, node: Handle, /, **inputs: Any) -> Array:
+    def predict(self, node: Handle | Mapping[str, Handle], /, **inputs: Any) -> Any:
         """The value of ``node`` for ``inputs``, in evaluation mode, with the parameters as they are now.
 
-        Raises as a call of a program does.
+        Several nodes by name give several values by name. Raises as ``gc.compile`` and a call of a program do.
         """
-        return self._program(node, {"out": node})(**inputs)["out"]
+        named = dict(node) if isinstance(node, Mapping) else {"out": node}
+        values = self._program(tuple(named.items()), named)(**inputs)
+        return values if isinstance(node, Mapping) else values["out"]
 
     def evaluate(self, data: Any) -> dict[str, Any]:
         """Loss and metrics over ``data``, arrays by name or an iterable of such batches, in evaluation mode.
@@ -133,7 +135,11 @@ class Training:
                 ).located(where)
         checkpoint.adopt(found, self.step)
         self.epoch, self.steps = place
-        self.history.take_back(_below("history/", found.extra))
+        place_of = {f"epochs/{name}": at for at, name in enumerate(self.names)}  # files sort their names
+        history = sorted(
+            _below("history/", found.extra).items(), key=lambda item: place_of.get(item[0], len(place_of))
+        )
+        self.history.take_back(dict(history))
         if self.steps:
             self.collected.take_back(_below("epoch/", found.extra))
         for number, each in enumerate(self.callbacks):
@@ -152,7 +158,9 @@ class Training:
     def __repr__(self) -> str:
         last = {name: values[-1] for name, values in self.history.items() if values.ndim == 1}
         shown = ", ".join(f"{name}={value:.4g}" for name, value in last.items())
-        return f"<Training: {self.epoch} epochs, {self.stopped or 'going on'}{'; ' if shown else ''}{shown}>"
+        state = "done" if self.stopped == "epochs" else self.stopped or "going on"
+        plural = "" if self.epoch == 1 else "s"
+        return f"<Training: {self.epoch} epoch{plural}, {state}{'; ' if shown else ''}{shown}>"
 
 
 def _below(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:

@@ -218,8 +218,13 @@ ROWS = [
     ),
     (
         MissingError,
+        lambda: program().states["sgd.lr"],
+        "state 'sgd.lr': there is no such value; there are mean",
+    ),
+    (
+        MissingError,
         lambda: program().params["nothing"],
-        "parameter 'nothing': 'there is no such value; there are w'",
+        "parameter 'nothing': there is no such value; there are w",
     ),
     (
         InputError,

@@ -54,6 +54,6 @@ ROWS = [
     (
         GraphError,
         lambda: gc.nn.Dropout(0.5)(3),
-        "Dropout: 3 is not a node; apply the layer to a node of a graph",
+        "Dropout: 3 is not a node; apply the layer to a node of a graph, such as g.input('x', ('N', 64))",
     ),
 ]

@@ -11,7 +11,15 @@ import numpy as np
 from safetensors.numpy import save_file
 
 import graphc as gc
-from graphc.errors import CheckpointError, DTypeError, GraphcError, GraphError, InputError, ShapeError
+from graphc.errors import (
+    CheckpointError,
+    DTypeError,
+    GraphcError,
+    GraphError,
+    InputError,
+    MissingError,
+    ShapeError,
+)
 
 G = gc.Graph("line")
 X, T = G.input("x", ("N", 2)), G.input("t", ("N",))
@@ -74,6 +82,13 @@ ONES = np.ones(2, np.float32)
 ROWS = [
     (InputError, lambda: fit(epochs=-1), "fit: epochs=-1; give an integer of at least 0"),
     (InputError, lambda: fit(optimiser=0.1), "fit: optimiser=0.1 makes no updates; give one of gc.optim, or {parameter: next value}"),
+    (InputError, lambda: fit(optimiser=gc.optim.Adam), "fit: optimiser=Adam is a class; make one, as in gc.optim.Adam(0.001)"),
+    (InputError, lambda: fit(metrics=["accuracy"]), "fit: metrics=['accuracy'] has no names; give {'name': ...}, such as {'accuracy': gc.train.accuracy(logits, classes)} for metrics"),
+    (InputError, lambda: fit(callbacks=print), "fit: callbacks=<built-in function print>; give a list of them"),
+    (InputError, lambda: fit(callbacks=[gc.train.EarlyStopping]), "fit: callback EarlyStopping is a class; make one, EarlyStopping(...)"),
+    (InputError, lambda: fit((ONES, ONES), batch_size=2), "fit: the data are a tuple without names; give {'x': ..., 't': ...}"),
+    (InputError, lambda: fit(validation=(ONES, ONES)), "fit: the data are a tuple without names; give {'x': ..., 't': ...}"),
+    (MissingError, lambda: fit().history["accuracy"], "history: there is no 'accuracy'; there are loss, sgd.learning_rate"),
     (InputError, lambda: fit(metrics={"loss": T}), "fit: the name 'loss' is kept for what fit finds itself; choose another"),
     (InputError, lambda: fit(batch_size=0), "fit: batch_size=0; give an integer of at least 1, or None for all data at once"),
     (InputError, lambda: fit(batch_size=7), "fit: batch_size=7 is more than the 6 examples; give at most that, or None for all at once"),

@@ -24,7 +24,30 @@ def twice(*layers, shape=("N", 4)):
         x = layer(x)
 
 
+class Undecorated(nn.Layer):
+    def __init__(self, units):
+        self.units = units
+
+    def __call__(self, x):
+        return x * self.units
+
+
 ROWS = [
+    (
+        GraphError,
+        lambda: Undecorated(3),
+        "Undecorated: the class is no dataclass; write @dataclass(frozen=True, slots=True, eq=False) above it, and its settings as fields",
+    ),
+    (
+        GraphError,
+        lambda: nn.Dense(3)(np.ones((2, 3))),
+        "Dense: an array of shape (2, 3) is not a node; apply the layer to a node of a graph, such as g.input('x', ('N', 64))",
+    ),
+    (
+        GraphError,
+        lambda: nn.Sequential([nn.Dense(3)]),
+        "Sequential: a list is not a layer; give the layers themselves, as in Sequential(*layers)",
+    ),
     (GraphError, lambda: nn.Dense(0), "Dense: units=0; give an integer of at least 1"),
     (GraphError, lambda: nn.Dense(2.5), "Dense: units=2.5; give an integer of at least 1"),
     (GraphError, lambda: nn.Dense(3, name=""), "Dense: name=''; give a text or leave it out"),
@@ -41,12 +64,12 @@ ROWS = [
     (
         GraphError,
         lambda: nn.Dense(3, activation=2),
-        "Dense: activation=2; give a name or a callable on handles",
+        "Dense: activation=2; give a name or a callable on nodes",
     ),
     (
         GraphError,
         lambda: nn.Dense(3)(3.0),
-        "Dense: 3.0 is not a node; apply the layer to a node of a graph",
+        "Dense: 3.0 is not a node; apply the layer to a node of a graph, such as g.input('x', ('N', 64))",
     ),
     (
         ShapeError,
@@ -76,7 +99,7 @@ ROWS = [
     (
         GraphError,
         lambda: nn.Sequential(3),
-        "Sequential: 3 is not a layer; give callables on handles or names of activations",
+        "Sequential: 3 is not a layer; give callables on nodes or names of activations",
     ),
     (
         GraphError,
@@ -132,7 +155,7 @@ ROWS = [
     (
         GraphError,
         lambda: nn.Residual(3),
-        "Residual: 3 is not a layer; give callables on handles or names of activations",
+        "Residual: 3 is not a layer; give callables on nodes or names of activations",
     ),
     (
         GraphError,
@@ -147,7 +170,7 @@ ROWS = [
     (
         GraphError,
         lambda: nn.Sequential(nn.Dense),
-        "Sequential: <class 'graphc.nn.dense.Dense'> is not a layer; give callables on handles or names of activations",
+        "Sequential: Dense is a class, not a layer; make one, as in gc.nn.Dense(64)",
     ),
     (
         GraphError,

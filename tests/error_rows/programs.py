@@ -67,6 +67,16 @@ ROWS = [
     ),
     (
         GraphError,
+        lambda: gc.compile(updates=gc.grad(gc.sum(X @ W))),
+        "updates: gradients are no next values; give those of an optimiser, as in gc.optim.SGD(0.1)(gc.grad(loss))",
+    ),
+    (
+        GraphError,
+        lambda: gc.compile(updates=gc.optim.SGD(0.5)),
+        "updates: SGD(weight_decay=None, learning_rate=0.5) are no next values; give those of an optimiser, as in gc.optim.SGD(0.1)(gc.grad(loss))",
+    ),
+    (
+        GraphError,
         lambda: gc.compile({"y": X, "z": OTHER}),
         "nodes belong to 2 graphs; give outputs or updates of one graph",
     ),
