@@ -56,4 +56,4 @@ def test_small_graphs(tmp_path):
     assert float(found["layer"]["value"]) == 3 + 6
     np.testing.assert_array_equal(found["layer"]["d/dW"], [[0, 0, 0], [3, 7, 11]])
     np.testing.assert_array_equal(found["regularised"]["d/dw"], [1.5, 1.0, 5.0])
-    assert len(list(tmp_path.glob("*.svg"))) == 5
+    assert len(list(tmp_path.glob("*.svg"))) == 6

@@ -229,6 +229,16 @@ def test_a_class_below_0_or_too_high_is_refused_and_nothing_changes(name, shown)
     assert step.params["w"].tolist() == [1, 2, 3]
 
 
+def test_values_may_be_arrays_beside_targets_that_are_nodes():
+    n, x = nodes(), np.log(P)
+    losses = [L.softmax_cross_entropy(x, n["t"]), L.nll(x, n["t"]), L.multi_class_hinge(x, n["t"])]
+    other = nodes()
+    expected = [L.softmax_cross_entropy(other["x"], other["t"]), L.nll(other["x"], other["t"])]
+    expected.append(L.multi_class_hinge(other["x"], other["t"]))
+    found = gc.interpret(losses, t=T)
+    np.testing.assert_array_equal(found, gc.interpret(expected, x=x, t=T))
+
+
 def test_a_constant_class_below_0_is_refused_when_it_is_compiled():
     g = gc.Graph()
     loss = L.softmax_cross_entropy(g.input("x", (2, 3)), np.array([0, -1]))

@@ -71,6 +71,29 @@ def test_programs_draw_what_the_interpreter_draws(drawn) -> None:
             assert found[name].dtype == expected[name].dtype, (name, step)
 
 
+def test_the_position_moves_on_only_in_programs_that_draw() -> None:
+    g = gc.Graph("both", seed=0)
+    x, w = g.input("x", ("N", 3)), g.param("w", (3,), init=[1.0, 1.0, 1.0])
+    plain, noisy = gc.sum(x * w), gc.sum(gc.dropout(x, 0.5) * w)
+    drawing = gc.compile({"y": noisy}, updates=gc.optim.SGD(0.0)(gc.grad(noisy)))
+    updating = gc.compile(updates=gc.optim.SGD(0.0)(gc.grad(noisy)), params=drawing.params)
+    other = gc.compile({"y": plain}, updates=gc.optim.SGD(0.0)(gc.grad(plain)), params=drawing.params)
+    assert "random.step" not in other.states
+    for program, moved in ((drawing, 1), (other, 0), (updating, 1), (other, 0)):
+        before = int(drawing.states["random.step"])
+        program(x=np.ones((2, 3), np.float32))
+        assert int(drawing.states["random.step"]) == before + moved
+
+
+def test_a_state_that_follows_a_draw_moves_the_position_on() -> None:
+    g = gc.Graph("followed", seed=0)
+    x = g.input("x", ("N",))
+    g.state("seen", (), update=gc.mean(gc.dropout(x, 0.5)))
+    program = gc.compile({"y": x + 1}, mode="train")
+    program(x=np.ones(4, np.float32))
+    assert int(program.states["random.step"]) == 1
+
+
 def test_any_number_of_threads_draws_the_same_bytes(drawn) -> None:
     _, program = drawn
     x, seen = np.zeros((500, 3), np.float32), []

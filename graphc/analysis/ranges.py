@@ -70,6 +70,8 @@ def _looped(loop: Loop, sources: Sequence[Interval]) -> Interval:
     if loop.scatter is not None:
         times = _times(product(loop.axes + loop.reduce))
         return _summed(value, times, loop.dtype).joined(point(0.0))
+    if loop.running is not None:
+        return _summed(value, Interval(1.0, _times(loop.axes[loop.running]).high), loop.dtype)
     if not loop.combine:
         return value
     times = _times(product(loop.reduce))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from graphc.graph import Handle, call, cast_to, graph_of, lift
-from graphc.losses.common import Reduction, positive, reduced, require_float, require_same
+from graphc.losses.common import Reduction, loss, positive, reduced, require_float, require_same
 
 
+@loss
 def binary_cross_entropy(
     probabilities: Handle, targets: Any, *, reduction: Reduction = "mean", weights: Any = None
 ) -> Handle:
@@ -30,6 +31,7 @@ def binary_cross_entropy(
         return reduced(-(happened + missed), reduction, weights)
 
 
+@loss
 def binary_cross_entropy_with_logits(
     logits: Handle, targets: Any, *, reduction: Reduction = "mean", weights: Any = None
 ) -> Handle:
@@ -51,6 +53,7 @@ def binary_cross_entropy_with_logits(
         return reduced(losses, reduction, weights)
 
 
+@loss
 def hinge(
     scores: Handle,
     targets: Any,

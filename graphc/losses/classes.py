@@ -6,11 +6,21 @@ from typing import Any, Literal
 
 from graphc.errors import DTypeError, GraphError, ShapeError
 from graphc.graph import Handle, call, cast_to, graph_of, lift
-from graphc.losses.common import Reduction, fraction, located, positive, reduced, require_float, require_same
+from graphc.losses.common import (
+    Reduction,
+    fraction,
+    located,
+    loss,
+    positive,
+    reduced,
+    require_float,
+    require_same,
+)
 
 Form = Literal["weston_watkins", "crammer_singer"]
 
 
+@loss
 def softmax_cross_entropy(
     logits: Handle,
     targets: Any,
@@ -40,7 +50,7 @@ def softmax_cross_entropy(
     """
     graph = graph_of((logits, targets), "softmax_cross_entropy")
     with graph.scope("softmax_cross_entropy"):
-        targets = lift(graph, targets)
+        logits, targets = lift(graph, logits), lift(graph, targets)
         _check_targets(logits, targets, "logits")
         mixed = fraction(label_smoothing, "label_smoothing", logits)
         losses = _by_index(logits, targets) if targets.dtype.is_int else _by_probability(logits, targets)
@@ -59,6 +69,7 @@ def _by_probability(logits: Handle, targets: Handle) -> Handle:
     return -call("sum", targets * call("log_softmax", logits, axis=-1), axis=-1)
 
 
+@loss
 def nll(
     log_probabilities: Handle, targets: Any, *, reduction: Reduction = "mean", weights: Any = None
 ) -> Handle:
@@ -74,11 +85,12 @@ def nll(
     """
     graph = graph_of((log_probabilities, targets), "nll")
     with graph.scope("nll"):
-        targets = lift(graph, targets)
+        log_probabilities, targets = lift(graph, log_probabilities), lift(graph, targets)
         _check_targets(log_probabilities, targets, "log-probabilities")
         return reduced(-_of_class(log_probabilities, targets), reduction, weights)
 
 
+@loss
 def kl_divergence(
     log_probabilities: Handle, targets: Any, *, reduction: Reduction = "mean", weights: Any = None
 ) -> Handle:
@@ -95,6 +107,7 @@ def kl_divergence(
     """
     graph = graph_of((log_probabilities, targets), "kl_divergence")
     with graph.scope("kl_divergence"):
+        log_probabilities = lift(graph, log_probabilities)
         targets = lift(graph, targets, log_probabilities.dtype)
         _check_classes(log_probabilities, "log-probabilities")
         require_same(log_probabilities, log_probabilities.shape, targets.shape, "targets")
@@ -103,6 +116,7 @@ def kl_divergence(
         return reduced(call("sum", each, axis=-1), reduction, weights)
 
 
+@loss
 def multi_class_hinge(
     scores: Handle,
     targets: Any,
@@ -129,7 +143,7 @@ def multi_class_hinge(
     """
     graph = graph_of((scores, targets), "multi_class_hinge")
     with graph.scope("multi_class_hinge"):
-        targets = lift(graph, targets)
+        scores, targets = lift(graph, scores), lift(graph, targets)
         _check_targets(scores, targets, "scores")
         if form not in ("weston_watkins", "crammer_singer"):
             raise located(scores, GraphError(f"form={form!r}; use 'weston_watkins' or 'crammer_singer'"))

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import functools
+from collections.abc import Callable
+from typing import Any, Literal, ParamSpec
 
 from graphc.errors import DTypeError, GraphcError, GraphError, ShapeError
 from graphc.graph import Handle, call, cast_to, lift
+from graphc.graph.node import user_line
 from graphc.types import Dim, DType, Shape, definitely_equal, definitely_unequal, shape_text
 
 Reduction = Literal["mean", "sum", "none"]
+P = ParamSpec("P")
+
+
+def loss(body: Callable[P, Handle]) -> Callable[P, Handle]:
+    """``body``, whose errors name it and the user's line where nothing inside did."""
+
+    @functools.wraps(body)
+    def located(*args: P.args, **kwargs: P.kwargs) -> Handle:
+        try:
+            return body(*args, **kwargs)
+        except GraphcError as error:
+            file, line = user_line()
+            raise error.located(body.__name__, f'File "{file}", line {line}') from None
+
+    return located
 
 
 def reduced(losses: Handle, reduction: str, weights: Any = None) -> Handle:
@@ -88,4 +106,4 @@ def located(value: Handle, error: GraphcError) -> GraphcError:
     return error.located(here.layer, here.place)
 
 
-__all__ = ["Reduction", "fraction", "located", "positive", "reduced", "require_float", "require_same"]
+__all__ = ["Reduction", "fraction", "located", "loss", "positive", "reduced", "require_float", "require_same"]

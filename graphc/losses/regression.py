@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from graphc.graph import Handle, call, graph_of, lift
-from graphc.losses.common import Reduction, positive, reduced, require_same
+from graphc.losses.common import Reduction, loss, positive, reduced, require_same
 
 
+@loss
 def mse(
     prediction: Handle, target: Any, *, reduction: Reduction = "mean", half: bool = False, weights: Any = None
 ) -> Handle:
@@ -28,6 +29,7 @@ def mse(
         return total / 2 if half else total
 
 
+@loss
 def mae(prediction: Handle, target: Any, *, reduction: Reduction = "mean", weights: Any = None) -> Handle:
     """The absolute error of ``prediction`` and ``target``, of one shape; its slope at 0 is 0. All else as of ``mse``.
 
@@ -40,6 +42,7 @@ def mae(prediction: Handle, target: Any, *, reduction: Reduction = "mean", weigh
         return reduced(call("abs", _errors(prediction, target)), reduction, weights)
 
 
+@loss
 def huber(
     prediction: Handle, target: Any, *, delta: float = 1.0, reduction: Reduction = "mean", weights: Any = None
 ) -> Handle:

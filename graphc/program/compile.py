@@ -8,6 +8,7 @@ from typing import Any
 from graphc.diff.reverse import ByNode
 from graphc.errors import CompileError, GraphError, InputError, SizeError
 from graphc.graph import Cone, Graph, Handle, check_update, key_text
+from graphc.graph.draws import STEP
 from graphc.lower.fuse import TILES
 from graphc.lower.regions import TIME
 from graphc.passes import DEFAULT, pipeline, run
@@ -129,7 +130,14 @@ def _attached(graph: Graph, cone: Cone) -> dict[int, int]:
         values = () if state in cone.updates else (value, *graph.stand_ins[state])
         for fitting in (at for at in values if _needed(graph, at) <= inputs):
             found.setdefault(state, fitting)
-    return found
+    return found if _draws(graph, cone, found) else {k: v for k, v in found.items() if k != graph.named[STEP]}
+
+
+def _draws(graph: Graph, cone: Cone, attached: Mapping[int, int]) -> bool:
+    """Whether random numbers depend on the generator's position, which moves on only where they are drawn."""
+    position = graph.named.get(STEP)
+    others = [value for state, value in attached.items() if state != position]
+    return position is None or position in graph.ancestors([*cone.nodes, *others])
 
 
 def _needed(graph: Graph, at: int) -> set[int]:

@@ -45,7 +45,7 @@ ROWS = [
     (
         GraphError,
         lambda: gc.losses.mse(1.0, 2.0),
-        "mse: no operand is a node of a graph; start from g.input, g.param or g.const",
+        "mse: no operand is a node of a graph; start from g.input, g.param or g.const @",
     ),
     (GraphError, lambda: gc.optim.SGD(-1), "SGD: learning_rate=-1; give a finite number of at least 0"),
     (

@@ -79,6 +79,11 @@ ROWS = [
         "kl_divergence: log-probabilities have shape (); their last axis must be the classes @",
     ),
     (
+        DTypeError,
+        lambda: L.mse(X, "a"),
+        "mse: 'a' is no data; give a node, a real number or an array of them @",
+    ),
+    (
         InputError,
         far,
         "input 't' of head/nll (take_along): index -4 is out of range for size 3; give 0 to 2 @",
