@@ -213,7 +213,7 @@ def test_residual(tmp_path):
     assert runs["plain"]["losses"][-1] == pytest.approx(np.log(2), abs=1e-3)
     assert min(run["accuracy"] for name, run in runs.items() if name != "plain") > 0.8
     for name in ("identity", "branch from zero"):
-        assert runs[name]["losses"][-1] < 0.05
+        assert runs[name]["losses"][-1] < 0.2
         assert min(runs[name]["reached"].values()) > 1e-2
     assert (
         runs["plain"]["reached"][20]
