@@ -85,22 +85,22 @@ def gemm(element: ir.Type, processor: Host) -> Callable[..., None]:
     """
     vectors = Vectors(element, processor.bits // (32 if isinstance(element, ir.FloatType) else 64))
     masks, size, lanes = processor.masks, vectors.size, vectors.lanes
-    columns, wide = 2 * lanes, 8 * lanes
-    deepest = _PANEL // (columns * size)
-    tall = 8 if processor.registers == 32 else 6
-    multiply = word("panel", 17, panel(vectors, rows=tall, masks=masks))
+    tall, across = (8, 3) if processor.registers == 32 else (6, 2)
+    columns, wide = across * lanes, 8 * lanes
+    deepest = _PANEL // (columns * size) & -lanes
+    multiply = word("panel", 17, panel(vectors, rows=tall, columns=across, masks=masks))
     multiply_halves, multiply_pairs = (
         word(f"paired_{count}", 15, paired(vectors, rows=tall, columns=count)) for count in (1, 2)
     )
     multiply_apart = word("apart", 15, apart(vectors, rows=_FEW))
-    multiply_row = word("row", 16, tile(vectors, rows=1, columns=8, masks=masks))
+    multiply_row = word("row", 16, tile(vectors, rows=1, columns=8, masks=False))
     multiply_vectors = word("dot", 5, dot(vectors))
-    copy_rows = word("pack_rows", 5, pack_rows(vectors, columns=2, masks=masks))
-    copy_columns = word("pack_columns", 5, pack_columns(vectors, columns=2, masks=masks))
+    copy_rows = word("pack_rows", 5, pack_rows(vectors, columns=across, masks=masks))
+    copy_columns = word("pack_columns", 5, pack_columns(vectors, columns=across, masks=masks))
     copy_halves, copy_pairs = (
         word(f"pack_pairs_{count}", 7, pack_pairs(vectors, columns=count, masks=masks)) for count in (1, 2)
     )
-    copy_elements = word("pack_elements", 6, pack_elements(vectors, columns=2))
+    copy_elements = word("pack_elements", 6, pack_elements(vectors, columns=across))
     group = 8  # room for a tall tile's column of A
     copy_tiles = word("pack_tiles", 5, pack_tiles(element, rows=tall, room=group))
     room, block = buffer(_PANEL), buffer(_BLOCK)
@@ -130,8 +130,8 @@ def gemm(element: ir.Type, processor: Host) -> Callable[..., None]:
             col_stride_a, row_stride_b = row_stride_b, col_stride_a
         done = 0
         if m == 1 and col_stride_b == 1 and n > lanes:
-            while done < n and (masks or n - done >= wide):
-                width = minimum_i64(n - done, wide)
+            while n - done >= wide:
+                width = wide
                 x, y = b + done * size, c + done * size
                 multiply_row(
                     1, width, k, a, 0, col_stride_a, x, row_stride_b, y, 0, accumulate, stretches, stretch_a, 1, 1, 0
@@ -150,7 +150,7 @@ def gemm(element: ir.Type, processor: Host) -> Callable[..., None]:
         together = maximum_i64(quotient(deepest, maximum_i64(k, 1)), 1)
         if row_stride_a == 1:
             together = maximum_i64(quotient(deepest // 2, maximum_i64(k, 1)), 1)
-        whole_b = masks or remainder(n - done, columns) == 0
+        whole_b = masks or remainder(n - done, lanes) == 0
         if whole_b and not copies:
             depth = maximum_i64(k, 1)
             together = stretches
@@ -169,12 +169,17 @@ def gemm(element: ir.Type, processor: Host) -> Callable[..., None]:
                     x = a + (quotient(top, run) * run_a + start * col_stride_a + first * stretch_a) * size
                     if packs:
                         copy_tiles(rows, steps, x + place * size, col_stride_a, tiles)
-                    for left in range(done, n, columns):
+                    left = done
+                    while left < n:
                         width = minimum_i64(n - left, columns)
+                        if columns < n - left <= columns + lanes:
+                            width = columns - lanes  # or the last panel would be a single vector
+                        if not copies and width > lanes:
+                            width &= -lanes  # what is left of a vector comes alone, with a mask
                         y = c + (top * row_stride_c + left) * size
                         source = b + ((first * k + start) * row_stride_b + left * col_stride_b) * size
+                        left += width
                         stride = row_stride_b
-                        whole = masks or width == columns
                         if pairs:
                             if m <= _FEW and masks and col_stride_b == 1:
                                 multiply_apart(
@@ -194,8 +199,8 @@ def gemm(element: ir.Type, processor: Host) -> Callable[..., None]:
                                     stretch_a, place, run, run_a,
                                 )  # fmt: skip
                             continue
-                        if copies or not whole:
-                            if col_stride_b == 1 and whole:
+                        if copies or not (masks or remainder(width, lanes) == 0):
+                            if col_stride_b == 1 and (masks or width == columns):
                                 copy_rows(steps * count, width, source, row_stride_b, copied)
                             elif row_stride_b == 1 and (masks or remainder(steps * count, lanes) == 0):
                                 copy_columns(steps * count, width, source, col_stride_b, copied)

@@ -25,36 +25,45 @@ from graphc.runtime.intrinsics import WORD
 _COMMON = 13
 
 
-def panel(vectors: Vectors, *, rows: int, masks: bool) -> Emitter:
-    """Product for any number of rows and at most two vectors of columns.
+def panel(vectors: Vectors, *, rows: int, columns: int, masks: bool) -> Emitter:
+    """Product for any number of rows and at most `columns` vectors of columns.
 
     Args:
         vectors: the kind of vectors.
         rows: height of a full tile.
-        masks: elements of B beyond `width` are not touched; else all columns must be there to be read.
+        columns: vectors in a row of a full tile.
+        masks: of a single vector, elements of B beyond `width` are not touched; else, and of more vectors always, all
+            must be there to be read.
     """
     # Heights of tiles: a half, three quarters and the whole of a full one. Those of one vector are no higher, though
     # there are registers for more sums: the places of more rows would not fit the general registers.
     heights = (rows // 2, 3 * rows // 4, rows)
-    one, two = ([tile(vectors, rows=h, columns=columns, masks=masks) for h in heights] for columns in (1, 2))
+    tiles = [
+        [tile(vectors, rows=h, columns=count, masks=masks and count == 1) for h in heights]
+        for count in range(1, columns + 1)
+    ]
 
     def emit(
         builder, m, width, k, a, row_stride_a, col_stride_a, b, row_stride_b, c, row_stride_c, accumulate, stretches,
         stretch_a, place, run, run_a, next_a,
     ):  # fmt: skip
-        fits = builder.icmp_signed("<=", width, WORD(vectors.lanes))
-
         def a_tile(count, first, left, wrap, c):
             values = (
                 count, width, k, first, row_stride_a, col_stride_a, b, row_stride_b, c, row_stride_c, accumulate,
                 stretches, stretch_a, left, run, wrap,
             )  # fmt: skip
-            low, middle = (builder.icmp_signed("<=", count, WORD(each)) for each in heights[:2])
-            with builder.if_else(fits) as (single, double):
-                with single:
-                    _first_of(builder, [(low, one[0]), (middle, one[1])], one[2], values)
-                with double:
-                    _first_of(builder, [(low, two[0]), (middle, two[1])], two[2], values)
+            low = [builder.icmp_signed("<=", count, WORD(each)) for each in heights[:-1]]
+
+            def of_height(written: Sequence[Emitter]) -> Emitter:
+                return lambda builder, *values: _first_of(
+                    builder, list(zip(low, written[:-1], strict=True)), written[-1], values
+                )
+
+            fits = [
+                builder.icmp_signed("<=", width, WORD(each * vectors.lanes)) for each in range(1, columns)
+            ]
+            *narrow, widest = map(of_height, tiles)
+            _first_of(builder, list(zip(fits, narrow, strict=True)), widest, values)
 
         rows_by_tiles(
             builder, vectors, rows, m, a, row_stride_a, c, row_stride_c, place, run, run_a, next_a, a_tile
