@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from random_dags import Case, dags, loss_of
 
 import graphc as gc
+from graphc.bench.workloads import WORKLOADS, Workload
 from graphc.codegen.binding import Tables
 from graphc.codegen.frame import Buffer
 from graphc.codegen.module import emit
@@ -104,3 +108,23 @@ def test_layers_in_a_row_share_memory() -> None:
     array = np.random.default_rng(0).uniform(-1, 1, (256, 64)).astype("float32")
     np.testing.assert_allclose(program(x=array)["y"], gc.interpret(h, x=array), rtol=2e-4, atol=2e-4)
     assert x.name in program.inputs
+
+
+@pytest.mark.parametrize("workload", WORKLOADS.values(), ids=lambda w: w.name)
+def test_plans_of_benchmarks_are_near_the_lower_bound(
+    workload: Workload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At most a tenth above what is alive at one step, which no plan can beat."""
+
+    def lowered(outputs: Any = None, *, updates: Any = None, **_: Any) -> Tables:
+        cone = run(declare(outputs or {}, updates, "train"), pipeline("train")).cone
+        planned = schedule(*fuse(expand(cone)))
+        module = emit(planned, "planned")
+        return Tables(module, planned.storages, {kernel.name: 0 for kernel in module.kernels})
+
+    monkeypatch.setattr(gc, "compile", lowered)
+    params, inputs = workload.family.arrays()
+    tables: Any = workload.family.declare(params, inputs)()
+    sizes = asdict(workload.family)
+    plan = tables.bind({"N": next((sizes[k] for k in ("batch", "rows", "size") if k in sizes), 1)}).plan
+    assert plan.peak <= 1.1 * plan.bound

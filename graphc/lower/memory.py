@@ -1,12 +1,12 @@
 """The memory plan: where in the arena each temporary lives, for one tuple of sizes.
 
-Temporaries alive at the same step never overlap. Placement is best-fit by decreasing size over lifetimes; the lower
-bound that the plan is reported against is the largest sum of sizes alive at one step.
+Temporaries alive at the same step never overlap. Placement is best-fit over lifetimes, by decreasing size first; the
+lower bound that the plan is reported against is the largest sum of sizes alive at one step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 ALIGNMENT = 64  # bytes: one cache line, one AVX-512 vector
@@ -45,14 +45,33 @@ def plan_memory(lifetimes: Sequence[Lifetime]) -> MemoryPlan:
     >>> plan_memory([Lifetime(0, 100, 0, 1), Lifetime(1, 60, 1, 2), Lifetime(2, 128, 2, 3)]).peak
     192
     """
+    bound, best = lower_bound(lifetimes), None
+    for order in ORDERS:
+        plan = _placed(sorted(lifetimes, key=order), bound)
+        if best is None or plan.peak < best.peak:
+            best = plan
+        if best.peak == bound:
+            break
+    assert best is not None
+    return best
+
+
+#: In which order temporaries are placed; the next is tried where the one before leaves gaps.
+ORDERS: tuple[Callable[[Lifetime], tuple[int, ...]], ...] = (
+    lambda x: (-x.size, x.first - x.last, x.first, x.number),
+    lambda x: ((x.first - x.last - 1) * x.size, -x.size, x.first, x.number),
+    lambda x: (x.first - x.last, -x.size, x.first, x.number),
+)
+
+
+def _placed(lifetimes: Sequence[Lifetime], bound: int) -> MemoryPlan:
+    """Each of ``lifetimes`` in turn at the best gap between those before it."""
     placed: list[tuple[int, Lifetime]] = []
-    offsets: dict[int, int] = {}
-    for item in sorted(lifetimes, key=lambda life: (-life.size, life.first, life.number)):
-        offset = _best_gap(item, sorted((at, _padded(o.size)) for at, o in placed if o.overlaps(item)))
-        offsets[item.number] = offset
-        placed.append((offset, item))
+    for item in lifetimes:
+        taken = sorted((at, _padded(o.size)) for at, o in placed if o.overlaps(item))
+        placed.append((_best_gap(item, taken), item))
     peak = max((at + _padded(life.size) for at, life in placed), default=0)
-    return MemoryPlan(offsets, peak, lower_bound(lifetimes))
+    return MemoryPlan({life.number: at for at, life in placed}, peak, bound)
 
 
 def _best_gap(item: Lifetime, taken: Iterable[tuple[int, int]]) -> int:
