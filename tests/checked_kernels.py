@@ -24,6 +24,7 @@ import graphc as gc
 from graphc import threefry
 from graphc.codegen import binding
 from graphc.loops import FUNCTIONS
+from graphc.lower.kernels import BLOCK
 from graphc.runtime import launch
 from graphc.size import dim_evaluate
 
@@ -228,6 +229,8 @@ class Checked:
             "scalar_f32": lambda args, k: np.float32(np.int64(_word_at(args + 8 * k)).view(np.float64)),
             "scalar_f64": lambda args, k: np.int64(_word_at(args + 8 * k)).view(np.float64),
         }
+        for kind in ("f32", "f64"):
+            words[f"{kind}_block"] = partial(self.block, kind)
         for kind in ("f32", "f64", "i32", "i64", "u32", "b1"):
             words[f"{kind}_buffer"] = lambda args, k: self.pointer(args, k)
             words[f"{kind}_buffer_from"] = lambda args, k: self.pointer(args, k, _word_at(args + 8 * k + 8))
@@ -240,6 +243,11 @@ class Checked:
     def pointer(self, args: int, k: int, start: int = 0) -> Pointer:
         number = (_word_at(args + 8 * k) - self.slots) // 8
         return Pointer(self.here, self.memories[number], k, start)
+
+    def block(self, kind: str, k: int, count: int) -> Pointer:
+        data = np.full(count, np.nan, np.float32 if kind == "f32" else np.float64)
+        assert data.nbytes <= BLOCK, "more than a stack should hold"
+        return Pointer(self.here, Memory(f"block {k}", data, np.zeros(count, bool)), k)
 
     def __call__(self, **inputs: Any) -> dict[str, Array]:
         program = self.program

@@ -112,11 +112,12 @@ def altered(before: str, after: str) -> Checked:
     ("before", "after", "fault"),
     [
         ("for i in range(lo * 3, hi * 3):", "for i in range(lo * 3, hi * 3 + 1):", "which nobody wrote"),
-        ("for i in range(lo * 3, hi * 3):", "for i in range(lo * 3 - 1, hi * 3):", "element -1 of"),
+        ("for i in range(lo * 3, hi * 3):", "for i in range(lo * 3 - 1, hi * 3):", "element -1 of block"),
+        ("b0[i - lo * 3]", "b0[i]", "which nobody wrote"),
+        ("y0[i] = ", "y0[i - lo * 3] = ", "another tile reaches"),
         ("address(x0, lo * 4), 4, 1", "address(x0, lo * 4 + 1), 4, 1", "of input"),
         ("gemm_f32(hi - lo, 3, 4,", "gemm_f32(hi - lo, 2, 4,", "which nobody wrote"),
         ("gemm_f32(hi - lo, 3, 4,", "gemm_f32(hi - lo, 3, 5,", "which has"),
-        ("for i in range(lo * 3, hi * 3):", "for i in range(0, hi * 3):", "another tile reaches"),
     ],
 )
 def test_a_kernel_that_leaves_its_bounds_or_tile_is_caught(before: str, after: str, fault: str) -> None:

@@ -23,7 +23,7 @@ from graphc.runtime import build, compiler, language, units, vecmath
 
 OPS = [op.name for op in op_cases.ALL if any(sample.shapes for sample in op.samples)]
 WORDS = {*language.__all__, *(name for name in vars(vecmath) if name.endswith(("_f32", "_f64")))}
-BUFFERS = re.compile(r"(f32|f64|i32|i64|u32|b1)_buffer(_from)?")
+BUFFERS = re.compile(r"(f32|f64|i32|i64|u32|b1)_buffer(_from)?|f(32|64)_block")
 STATEMENTS = (ast.Assign, ast.Expr, ast.For, ast.If, ast.While, ast.Pass)
 EXPRESSIONS = (
     ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Call, ast.Name, ast.Constant, ast.Subscript,

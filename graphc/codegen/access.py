@@ -65,6 +65,9 @@ class Access:
     def _offset(self, load: Load) -> str:
         """The linear index of ``load``."""
         shape = self.values[load.source].shape
+        if self.place.get(load.source) == "block":
+            before = self.frame.times("-lo", product(shape[self.rows :]))
+            return sum_of([self._walked(load, shape), before])
         if self.place.get(load.source) != "scratch":
             return self._walked(load, shape)
         row = shape[self.rows :]

@@ -12,6 +12,7 @@ from graphc.codegen.frame import Argument, Buffer
 from graphc.codegen.module import Module, Step
 from graphc.codegen.runs import Runs, run_order
 from graphc.errors import CapacityError
+from graphc.lower.kernels import BLOCK
 from graphc.lower.memory import ALIGNMENT, Lifetime, MemoryPlan, plan_memory
 from graphc.lower.schedule import Storage
 from graphc.runtime import launch
@@ -40,14 +41,16 @@ def tile_count(step: Step, rows: int, product_flops: int, other_flops: int, move
     if rows <= 0:
         return 0
     work = max(product_flops / PRODUCT_FLOPS_PER_NS + other_flops / OTHER_FLOPS_PER_NS, moved / BYTES_PER_NS)
-    return max(1, min(MOST_TILES, rows // step.block, int(work / TILE_NS)))
+    least = -(-rows // (BLOCK // step.kept)) if step.kept else 1
+    return max(1, least, min(MOST_TILES, rows // step.block, int(work / TILE_NS)))
 
 
-def group_size(step: Step, tiles: int, written: int) -> int:
+def group_size(step: Step, tiles: int, rows: int, written: int) -> int:
     """How many tiles one call takes: as many as there are, or with products, as the cache holds."""
     if not step.multiplies:
         return max(1, tiles)
-    return max(1, CALL_BYTES * tiles // max(1, written))
+    most = BLOCK // step.kept * tiles // rows if rows and step.kept else tiles
+    return max(1, min(most, CALL_BYTES * tiles // max(1, written)))
 
 
 @dataclass(slots=True)
@@ -112,7 +115,8 @@ class Tables:
         offsets = np.array([plan.offsets[int(k)] for k in temporaries], np.int64)
         runs = self.runs(env)
         arguments, starts = self.argument_block(slots, env, runs)
-        groups = [group_size(*each) for each in zip(self.module.steps, tiles, self.written(env), strict=True)]
+        calls = zip(self.module.steps, tiles, rows, self.written(env), strict=True)
+        groups = [group_size(*each) for each in calls]
         steps = self.step_table(tiles, rows, groups, starts, run_order(self.module.steps, runs))
         count = sum(len(each) for each in starts)
         return Bound(slots, arguments, steps, plan, temporaries, offsets, tuple(tiles), count)

@@ -56,6 +56,7 @@ class Frame:
         self.extents: dict[Buffer, Dim] = {}  # bytes
         self.written = {self._place(n.number) for n in kernel.nests if n.number in schedule.storage_of}
         self.names: Counter[str] = Counter()
+        self.blocks: dict[int, tuple[str, int]] = {}  # rows of products that a call keeps: name and elements
         self.repeated = 0
 
     def text(self) -> KernelText:
@@ -71,6 +72,9 @@ class Frame:
                 buffer = f"{self.schedule.storages[what.storage].dtype.short}_buffer"
                 yield f"    {name} = {buffer}{'_from' if what.words > 1 else ''}(args, {position})"
             position += what.words if isinstance(what, Buffer) else 1
+        for number, (value, (name, count)) in enumerate(self.blocks.items(), position):
+            dtype = self.schedule.program.values[value].dtype
+            yield f"    {name} = {dtype.short}_block({number}, {count})"
 
     def put(self, line: str) -> None:
         self.lines.append("    " * self.depth + line)
@@ -88,8 +92,14 @@ class Frame:
         self.names[prefix] += 1
         return f"{prefix}{self.names[prefix] - 1}"
 
+    def keep_rows(self, value: int, count: int) -> None:
+        """Let a call keep its rows of ``value``, which have at most ``count`` elements, in room of its own."""
+        self.blocks[value] = self.fresh("b"), count
+
     def buffer(self, value: int) -> str:
         """The buffer that holds ``value``."""
+        if value in self.blocks:
+            return self.blocks[value][0]
         place = self._place(value)
         storage = self.schedule.storages[place.storage]
         part = self.schedule.program.values[value]

@@ -18,7 +18,7 @@ from graphc.codegen.scalar import constant, identity_element
 from graphc.codegen.sorts import write_sort
 from graphc.codegen.statements import Statements
 from graphc.lower.fuse import Nest
-from graphc.lower.kernels import Inner, Kernel, Product, Rows, Sort, inner_axes
+from graphc.lower.kernels import BLOCK, Inner, Kernel, Product, Rows, Sort, inner_axes, row_bytes
 from graphc.lower.schedule import Schedule
 from graphc.size import symbol
 from graphc.types import Dim, product
@@ -51,6 +51,9 @@ class _KernelWriter:
         return self.frame.text()
 
     def product(self, nest: Nest) -> None:
+        if self.kernel.place[nest.number] == "block":
+            size = row_bytes(nest, self.rows)
+            self.frame.keep_rows(nest.number, BLOCK // size * size // nest.loop.dtype.itemsize)
         if not nest.partial:
             write_product(self.frame, nest, self.rows, "lo", "hi")
             return

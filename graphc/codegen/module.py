@@ -11,7 +11,7 @@ from graphc.codegen.frame import Argument, KernelText
 from graphc.codegen.kernel import write_kernel
 from graphc.graph import Graph, Origin
 from graphc.loops import FUNCTIONS
-from graphc.lower.kernels import Kernel
+from graphc.lower.kernels import Kernel, row_bytes
 from graphc.lower.regions import Region
 from graphc.lower.schedule import Schedule
 from graphc.lower.values import NestProgram, path_of
@@ -33,6 +33,7 @@ class Step:
     block: int  # rows that a tile should have at least
     written: Dim  # bytes of the values that the kernel makes
     loops: tuple[Region, ...] = ()  # that repeat it, outermost first
+    kept: int = 0  # bytes a row that a call keeps for itself
 
     @property
     def times(self) -> Dim:
@@ -162,7 +163,14 @@ def _step(schedule: Schedule, kernel: Kernel, emitted: EmittedKernel, text: Kern
         block=_least_rows(kernel),
         written=_made(schedule, kernel),
         loops=path_of(kernel.nests[0].value),
+        kept=_kept(kernel),
     )
+
+
+def _kept(kernel: Kernel) -> int:
+    """Bytes of a row of the product, if any, whose rows a call keeps."""
+    rows = len(kernel.group.rows)
+    return sum(row_bytes(n, rows) for n in kernel.nests if kernel.place[n.number] == "block")
 
 
 def _made(schedule: Schedule, kernel: Kernel) -> Dim:

@@ -30,10 +30,10 @@ def write_product(frame: Frame, nest: Nest, rows: int, first: str, end: str) -> 
             at[axis] = _enter(frame, loops, depth, p, axis)
         sums = [a for a in p.sums if a not in walked]
         if sums and not nest.partial:  # partial sums begin as zeros
-            _gemm(frame, nest, p, count, at, empty=True)
+            _gemm(frame, nest, p, count, at, walked, empty=True)
         for depth, axis in enumerate(sums, len(at)):
             at[axis] = _enter(frame, loops, depth, p, axis)
-        _gemm(frame, nest, p, count, at)
+        _gemm(frame, nest, p, count, at, walked)
 
 
 def _enter(frame: Frame, loops: ExitStack, depth: int, p: Contraction, axis: int) -> str:
@@ -43,12 +43,22 @@ def _enter(frame: Frame, loops: ExitStack, depth: int, p: Contraction, axis: int
 
 
 def _gemm(
-    frame: Frame, nest: Nest, p: Contraction, m: str, at: Mapping[int, str], *, empty: bool = False
+    frame: Frame,
+    nest: Nest,
+    p: Contraction,
+    m: str,
+    at: Mapping[int, str],
+    walked: tuple[int, ...],
+    *,
+    empty: bool = False,
 ) -> None:
-    """The product of ``m`` rows that begins where each axis of ``at`` has the given value; ``empty`` sets zeros."""
+    """The product of ``m`` rows that begins where each axis of ``at`` has the given value, the kernel's rows ``walked``
+    among them; ``empty`` sets zeros."""
     out = Affine((*strides(nest.loop.axes), *([0] * len(nest.loop.reduce))), 0)
     head = [frame.times("tile", product(nest.loop.axes))] if nest.partial else []
     left, right = _start(frame, p.left, p.walk_left, at), _start(frame, p.right, p.walk_right, at)
+    if nest.number in frame.blocks and walked:  # rows count from the call's first
+        at = {**at, walked[-1]: "0" if at[walked[-1]] == "lo" else f"({at[walked[-1]]} - lo)"}
     result = _start(frame, nest.number, out, at, head)
     row_left, row_right = _step(frame, p.walk_left, p.m), _step(frame, p.walk_right, p.k)
     column_left, column_right = _step(frame, p.walk_left, p.k), _step(frame, p.walk_right, p.n)

@@ -3,7 +3,9 @@
 A kernel is a list of segments over its rows: a matrix product, or a row loop. Within one row the nests become inner
 loops; nests over the same axes share one as soon as what they read is there. A value that only its own inner loop
 reads lives in a register, one that another inner loop of the row reads is recomputed if that is cheap and kept in
-a scratch row otherwise; all others have memory of their own.
+a scratch row otherwise; all others have memory of their own. A product whose rows nobody else reads has no more of it
+than the rows that one call of the kernel takes: they stay in the cache, and a gradient is never stored whole that only
+its update reads.
 """
 
 from __future__ import annotations
@@ -14,7 +16,10 @@ from dataclasses import dataclass, field
 from graphc.loops import ORDERS, Load
 from graphc.lower.axes import dims, is_identity
 from graphc.lower.fuse import CHEAP, Group, Nest, operations
-from graphc.types import Shape
+from graphc.types import Shape, product
+
+BLOCK = 1 << 18  # bytes that the rows of a product may have which a call keeps for itself
+MOST_ROW = BLOCK // 32  # or a product would see too few of them at once
 
 
 @dataclass(slots=True)
@@ -64,7 +69,7 @@ Segment = Rows | Product | Sort
 @dataclass(frozen=True, slots=True)
 class Kernel:
     """A group with its segments and the place of each value: ``register``, ``again`` (recomputed), ``scratch`` (one row
-    a tile) or ``memory``."""
+    a tile), ``block`` (the rows of a call) or ``memory``."""
 
     group: Group
     segments: tuple[Segment, ...]
@@ -201,8 +206,12 @@ def _place(
     stored: frozenset[int],
     rows: int,
 ) -> str:
-    if nest.number in stored or nest.partial or nest.product is not None:
+    if nest.number in stored or nest.partial:
         return "memory"
+    if nest.product is not None:
+        return (
+            "block" if row_bytes(nest, rows) and all(_own_row(r, nest, rows) for r in readers) else "memory"
+        )
     if nest.loop.running is not None or nest.loop.combine in ORDERS:
         return "memory"
     if any(segment_of[r.number] != segment_of[nest.number] for r in readers):
@@ -212,6 +221,19 @@ def _place(
     if all(inner_of[r.number] is inner_of[nest.number] for r in readers) and not nest.loop.combine:
         return "register"
     return "scratch"
+
+
+def row_bytes(nest: Nest, rows: int) -> int:
+    """Bytes of a row of ``nest``, if they are known and few; else 0."""
+    count = product(nest.loop.axes[rows:])
+    size = count * nest.loop.dtype.itemsize if rows and isinstance(count, int) else 0
+    return size if size <= MOST_ROW else 0
+
+
+def _own_row(reader: Nest, nest: Nest, rows: int) -> bool:
+    """Whether ``reader`` reads ``nest`` at its own row alone, and is no product itself."""
+    loads = (load for load in reader.loop.loads() if load.source == nest.number)
+    return reader.product is None and all(is_identity(x.index[:rows], reader.order[:rows]) for x in loads)
 
 
 def is_row_scalar(nest: Nest, rows: int) -> bool:
@@ -267,6 +289,7 @@ class _Kept:
 
 
 __all__ = [
+    "BLOCK",
     "Inner",
     "Kernel",
     "Product",
@@ -278,4 +301,5 @@ __all__ = [
     "inner_axes",
     "inner_sizes",
     "is_row_scalar",
+    "row_bytes",
 ]

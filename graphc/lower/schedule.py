@@ -342,7 +342,7 @@ class _Memory:
 
     def place(self, step: int, kernel: Kernel, nest: Nest) -> None:
         number, place = nest.number, kernel.place[nest.number]
-        if place in ("register", "again"):
+        if place in ("register", "again", "block"):
             return
         around = path_of(nest.value)
         last = max(self.span(k, around)[1] for k in {*self.readers.get(number, ()), step})

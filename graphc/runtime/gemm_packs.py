@@ -14,20 +14,14 @@ from llvmlite import ir
 from numba.core import types
 
 from graphc.runtime.gemm_vectors import Emitter, Vectors, counted_loop, lesser, outlined, shuffled
-from graphc.runtime.intrinsics import WORD, Word, define
-
-_LINE = 64
+from graphc.runtime.intrinsics import WORD, Word, define, stack_room
 
 
 def buffer(size: int) -> Word:
     """Make the word that returns the address of `size` bytes on the stack, at a cache line."""
 
     def emit(builder: ir.IRBuilder) -> ir.Value:
-        # Not by Numba's helper, which stores zeros first.
-        with builder.goto_entry_block():
-            place = builder.alloca(ir.ArrayType(ir.IntType(8), size))
-        place.align = _LINE
-        return builder.ptrtoint(place, WORD)
+        return builder.ptrtoint(stack_room(builder, size), WORD)
 
     return define("buffer", types.int64, [], emit)
 

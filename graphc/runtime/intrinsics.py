@@ -80,6 +80,14 @@ def declare(
     return word
 
 
+def stack_room(builder: ir.IRBuilder, size: int) -> ir.Value:
+    """Pointer to `size` bytes of the function's own, at a cache line; not by Numba's helper, which clears them."""
+    with builder.goto_entry_block():
+        place = builder.alloca(ir.ArrayType(ir.IntType(8), size))
+    place.align = 64
+    return place
+
+
 def call_symbol(builder: ir.IRBuilder, symbol: str, result: ir.Type, values: Sequence[ir.Value]) -> ir.Value:
     """Call a C function that the loader resolves by name."""
     kind = ir.FunctionType(result, [value.type for value in values])

@@ -23,6 +23,8 @@ Argument block: int64 entries, read with a literal or computed index.
   written through another.
 
 - ``f32_buffer_from(args, k)`` and its like begin at the element that entry k + 1 says: a slab of a stack.
+- ``f32_block(k, n)``, ``f64_block``: room for n elements for as long as the call lasts, on the stack at a cache line.
+  Both are literals; ``k`` is the alias scope, beyond those of the argument block.
 
 Buffers: ``p[i]`` and ``p[i] = v`` with any integer i, no wrap-around; a store casts v to the element
 type. Booleans take one byte in memory and are read as Numba booleans. ``address(p, i)`` is the address of
@@ -68,7 +70,7 @@ from numba.core.typing.templates import Signature, signature
 
 from graphc.runtime import pointers
 from graphc.runtime.externals import ELEMENTS
-from graphc.runtime.intrinsics import WORD, Word, call_symbol, declare, define
+from graphc.runtime.intrinsics import WORD, Word, call_symbol, declare, define, stack_room
 from graphc.runtime.random_bits import shift_right_i64, threefry_i64
 from graphc.runtime.scalars import (
     abs_f32,
@@ -168,9 +170,11 @@ __all__ = [
     "copysign_f64",
     "entry",
     "f32",
+    "f32_block",
     "f32_buffer",
     "f32_buffer_from",
     "f64",
+    "f64_block",
     "f64_buffer",
     "f64_buffer_from",
     "finish",
@@ -284,6 +288,23 @@ f64_buffer_from = _buffer_from("f64_buffer_from", types.float64)
 i32_buffer_from = _buffer_from("i32_buffer_from", types.int32)
 i64_buffer_from = _buffer_from("i64_buffer_from", types.int64)
 b1_buffer_from = _buffer_from("b1_buffer_from", types.boolean)
+
+
+def _block(name: str, dtype: types.Type) -> Word:
+    def infer(k: types.Type, n: types.Type) -> Signature | None:
+        if not (isinstance(k, types.IntegerLiteral) and isinstance(n, types.IntegerLiteral)):
+            return None
+        return signature(pointers.Buffer(dtype, k.literal_value), k, n)
+
+    def lower(context, builder, sig, values):
+        room = stack_room(builder, sig.args[1].literal_value * dtype.bitwidth // 8)
+        return builder.bitcast(room, pointers.element_type(dtype).as_pointer())
+
+    return declare(name, infer, lower, [types.IntegerLiteral, types.IntegerLiteral])
+
+
+f32_block = _block("f32_block", types.float32)
+f64_block = _block("f64_block", types.float64)
 
 
 def _infer_address(buffer: types.Type, i: types.Type) -> Signature | None:
