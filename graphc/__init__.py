@@ -78,7 +78,7 @@ def __getattr__(name: str) -> Any:
     elif name in FUNCTIONS:
         value = FUNCTIONS[name]
     else:
-        raise AttributeError(f"module 'graphc' has no attribute {name!r}")
+        return errors.unknown("gc", __dir__())(name)
     globals()[name] = value
     return value
 

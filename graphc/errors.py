@@ -7,7 +7,8 @@ once, through ``located``.
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Callable, Iterable
+from typing import Any, Self
 
 
 class GraphcError(Exception):
@@ -32,6 +33,10 @@ class GraphcError(Exception):
         text = Exception.__str__(self)  # a KeyError's own is a repr, in quotes
         head = f"{self.where}: {text}" if self.where else text
         return f"{head}\n  declared at {self.place}" if self.place else head
+
+
+class UnknownNameError(GraphcError, AttributeError):
+    """A module of graphc has nothing of this name."""
 
 
 class SizeError(GraphcError, ValueError):
@@ -80,6 +85,27 @@ class CompileError(GraphcError, RuntimeError):
 
 class DrawError(GraphcError, RuntimeError):
     """A picture that cannot be rendered on this host."""
+
+
+def unknown(module: str, known: Iterable[str]) -> Callable[[str], Any]:
+    """A module's ``__getattr__``, which names the nearest of the names that it has.
+
+    >>> unknown("gc.nn", ["Dense", "Dropout"])("Densee")
+    Traceback (most recent call last):
+    graphc.errors.UnknownNameError: gc.nn has no 'Densee'; did you mean 'Dense'?
+    """
+
+    def getattr(name: str) -> Any:
+        from difflib import get_close_matches
+
+        near = get_close_matches(name[:100], [*known], n=1)
+        error = UnknownNameError(
+            f"{module} has no {name!r}; {f'did you mean {near[0]!r}?' if near else f'see dir({module})'}"
+        )
+        error.name = name
+        raise error
+
+    return getattr
 
 
 class CacheWarning(UserWarning):

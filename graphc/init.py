@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from graphc.errors import GraphError, ShapeError
+from graphc.errors import GraphError, ShapeError, unknown
 from graphc.graph.given import INITIALISERS
 
 if TYPE_CHECKING:
@@ -285,3 +285,6 @@ __all__ = [
     "Constant", "Identity", "Initialiser", "KaimingNormal", "KaimingUniform", "Normal", "Ones", "Orthogonal",
     "TruncatedNormal", "Uniform", "XavierNormal", "XavierUniform", "Zeros", "fans", "generator_for", "initial_value",
 ]  # fmt: skip
+
+if not TYPE_CHECKING:
+    __getattr__ = unknown("gc.init", __all__)

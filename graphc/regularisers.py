@@ -10,10 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from numbers import Real
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from graphc.declare.names import chosen
-from graphc.errors import GraphcError, GraphError
+from graphc.errors import GraphcError, GraphError, unknown
 from graphc.graph import Graph, Handle, call, cast_to
 from graphc.types import promote
 
@@ -85,3 +85,6 @@ def _parameters(of: Any, names: Any, what: str) -> list[Handle]:
 
 
 __all__ = ["elastic_net", "l1", "l2"]
+
+if not TYPE_CHECKING:
+    __getattr__ = unknown("gc.regularisers", __all__)

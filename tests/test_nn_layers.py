@@ -89,7 +89,7 @@ CASES = {
         lambda x, p: conv(x, p["weight"], p["bias"], 2, [(1, 1)] * 2, 2, 2),
     ),
     "conv2d_same_even": (
-        nn.Conv2d(3, (2, 4), padding="same", activation="tanh", bias_init=gc.init.Normal()),
+        nn.Conv2d(3, (2, 4), padding=((0, 1), (1, 2)), activation="tanh", bias_init=gc.init.Normal()),
         (2, 2, 5, 6),
         lambda x, p: np.tanh(conv(x, p["weight"], p["bias"], 1, [(0, 1), (1, 2)])),
     ),

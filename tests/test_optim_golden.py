@@ -173,6 +173,18 @@ def test_adam_written_in_sympy_is_adam():
     np.testing.assert_allclose(step.params["p"], adam(P, plain(S), fixed(0.05)), rtol=1e-10, atol=1e-13)
 
 
+@pytest.mark.parametrize("rule", [name for name, (_, change, _) in RULES.items() if change is None])
+def test_equations_of_a_rule_are_the_rule(rule):
+    """Compiled from its SymPy equations it takes the same steps; powers of beta lose some digits."""
+    optimiser = RULES[rule][0]
+    equations = O.equations(optimiser)
+    assert list(equations) == [*(optimiser.keeps), "p"]
+    read = {str(symbol) for each in equations.values() for symbol in each.free_symbols}
+    hyper = {name: getattr(optimiser, name) for name in read - {"p", "g", "t", *optimiser.keeps}}
+    step = follow(O.from_sympy("Copied", equations, **hyper)())
+    np.testing.assert_allclose(step.params["p"], RULES[rule][2](), rtol=1e-9, atol=1e-12)
+
+
 def test_rules_as_text_with_decay_and_schedules():
     rule = gc.optim.from_sympy("Lion", {"u": "b1*m + (1 - b1)*g", "m": "b2*m + (1 - b2)*g", "p": "p - r*sign(u)"},
                                r=0.01, b1=0.9, b2=0.99)  # fmt: skip

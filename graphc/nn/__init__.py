@@ -1,5 +1,8 @@
 """Layers: callables on nodes that declare their parameters when they are first applied."""
 
+from typing import TYPE_CHECKING
+
+from graphc.errors import unknown
 from graphc.nn.activations import Activation, activation_named
 from graphc.nn.attention import MultiHeadAttention
 from graphc.nn.base import Applied, Layer
@@ -24,3 +27,6 @@ __all__ = [
     "InstanceNorm", "Layer", "LayerNorm", "MaxPool1d", "MaxPool2d", "Maxout", "MultiHeadAttention", "RMSNorm",
     "Recurrent", "Residual", "Sequential", "TransformerBlock", "activation_named", "sinusoidal_positions",
 ]  # fmt: skip
+
+if not TYPE_CHECKING:
+    __getattr__ = unknown("gc.nn", __all__)

@@ -84,8 +84,8 @@ class Conv2d(_Convolution):
 
     Weight ``(out_channels, channels / groups, height, width)`` of the kernel, bias ``(out_channels,)``.
     ``kernel_size``, ``stride`` and ``dilation`` are an int or one for each axis; ``padding`` as in ``gc.conv2d``:
-    numbers, pairs, "valid", or "same", which for an even kernel pads one more behind, as PyTorch does. ``groups`` =
-    channels makes it depthwise. An activation by name runs along the last axis where it has one (softmax).
+    numbers, pairs, "valid", or, for odd kernels, "same". ``groups`` = channels makes it depthwise. An activation by
+    name runs along the last axis where it has one (softmax).
 
     Raises ``GraphError`` for settings below their least and channels that do not fall into the groups, ``ShapeError``
     for an input of another rank, with a symbolic number of channels, or smaller than the window.

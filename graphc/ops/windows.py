@@ -11,59 +11,11 @@ import numpy as np
 
 from graphc.errors import DTypeError, ShapeError
 from graphc.graph import Build, Handle, call, meet
-from graphc.ops.rules import floating, function, is_integer, is_list, node
+from graphc.ops.rules import floating, function, is_integer, node
 from graphc.ops.sliding import Spec
+from graphc.ops.spatial import Pairs, check_middle, each_axis, pairs_of
 from graphc.ops.spreading import Meeting, Term, spread_windows
-from graphc.types import Checks, Dim, DType, Shape, shape_text
-
-Pairs = list[tuple[Dim, Dim]]  # elements added before and behind each spatial axis
-
-# ------------------------------------------------------------------------------------------------- arguments
-
-
-def _each(value: Any, count: int, what: str, least: int = 1) -> tuple[int, ...]:
-    """One int for each spatial axis; a single one stands for all."""
-    given = tuple(value) if is_list(value) else (value,) * count
-    if len(given) != count or not all(is_integer(v) and v >= least for v in given):
-        raise ShapeError(f"{what} is {value!r}; give an int of at least {least}, or {count} of them")
-    return tuple(int(v) for v in given)
-
-
-def _pairs(
-    padding: Any, sizes: Shape, window: Shape, stride: Sequence[int], dilation: Sequence[int]
-) -> Pairs:
-    """What ``padding`` adds to each spatial axis: an int, one an axis, a pair an axis, "same" or "valid"."""
-    count = len(sizes)
-    if padding == "valid":
-        return [(0, 0)] * count
-    if padding == "same":
-        return [_same(*each) for each in zip(sizes, window, stride, dilation, strict=True)]
-    given = list(padding) if is_list(padding) else [padding] * count
-    pairs = [tuple(p) if is_list(p) else (p, p) for p in given]
-    if len(pairs) != count or not all(
-        len(p) == 2 and all(is_integer(v) and v >= 0 for v in p) for p in pairs
-    ):
-        raise ShapeError(
-            f'padding is {padding!r}; give "same", "valid", an int of at least 0, or for each of {count} axes an int '
-            "or a pair"
-        )
-    return [(int(a), int(o)) for a, o in pairs]
-
-
-def _same(size: Dim, window: Dim, stride: int, dilation: int) -> tuple[Dim, Dim]:
-    """As many windows as strides begin in the axis; of an odd sum the larger half is behind, as in XLA."""
-    reach = dilation * (window - 1) + 1
-    spare = ((size + stride - 1) // stride - 1) * stride + reach - size
-    if isinstance(spare, int):
-        spare = max(spare, 0)
-    elif reach == 1:
-        spare = 0
-    elif not isinstance(reach, int) or reach < stride:
-        raise ShapeError(
-            f'padding "same" of a window of {reach} and stride {stride} depends on the symbolic size {size}; give '
-            "padding as numbers"
-        )
-    return spare // 2, spare - spare // 2
+from graphc.types import Checks, Dim, DType, shape_text
 
 
 def _padded(x: Handle, pairs: Pairs, value: float = 0.0) -> Handle:
@@ -79,9 +31,10 @@ def convolve(
 ) -> Handle:
     """The convolution over the last ``count`` axes: what conv1d, conv2d and conv3d are."""
     x, weight = _operands(f"conv{count}d", x, weight, count)
-    stride, dilation = _each(stride, count, "stride"), _each(dilation, count, "dilation")
+    stride, dilation = each_axis(stride, count, "stride"), each_axis(dilation, count, "dilation")
     _check_groups(groups, weight.shape[0], x.shape[1], weight.shape[1])
-    pairs = _pairs(padding, x.shape[2:], weight.shape[2:], stride, dilation)
+    check_middle(padding, weight.shape[2:], dilation)
+    pairs = pairs_of(padding, x.shape[2:], weight.shape[2:], stride, dilation)
     wide, kernel, spec = _grouped(_padded(x, pairs), weight, groups, stride, dilation)
     found = x.graph.add("correlate", (wide, kernel), **spec.params())
     return _biased(_joined(found, 1, groups), bias, count)
@@ -235,8 +188,11 @@ def spread(
 ) -> Handle:
     """The transposed convolution over the last ``count`` axes: the adjoint of ``convolve``."""
     x, weight = _operands(f"conv_transpose{count}d", x, weight, count)
-    stride, dilation = _each(stride, count, "stride"), _each(dilation, count, "dilation")
-    padding, more = _each(padding, count, "padding", 0), _each(output_padding, count, "output_padding", 0)
+    stride, dilation = each_axis(stride, count, "stride"), each_axis(dilation, count, "dilation")
+    padding, more = (
+        each_axis(padding, count, "padding", 0),
+        each_axis(output_padding, count, "output_padding", 0),
+    )
     if not is_integer(groups) or groups < 1:
         raise ShapeError(f"groups is {groups!r}; give an int of at least 1")
     Checks().equal(x.shape[1], weight.shape[0], "channels of the input and of the weight")
@@ -310,9 +266,9 @@ def _pool_arguments(
         raise ShapeError(
             f"input has shape {shape_text(x.shape)}; give channels and {count} spatial axes at least"
         )
-    window = _each(window, count, "window")
-    stride = window if stride is None else _each(stride, count, "stride")
-    pairs = _pairs(padding, x.shape[x.ndim - count :], window, stride, (1,) * count)
+    window = each_axis(window, count, "window")
+    stride = window if stride is None else each_axis(stride, count, "stride")
+    pairs = pairs_of(padding, x.shape[x.ndim - count :], window, stride, (1,) * count)
     for pair, size in zip(pairs, window, strict=True):
         if any(isinstance(p, int) and p >= size for p in pair):
             raise ShapeError(

@@ -116,10 +116,11 @@ class Optimiser(ABC):
             with graph.scope(_title(self).lower()):
                 values = _advanced(self, owned, updates)
                 for (p, gradient), own in zip(grads.items(), kept, strict=True):
-                    updates[p] = self.rule(self._decayed(At(p, gradient, {**values, **own}, updates)))
+                    updates[p] = self.rule(self.decayed(At(p, gradient, {**values, **own}, updates)))
         return updates
 
-    def _decayed(self, at: At) -> At:
+    def decayed(self, at: At) -> At:
+        """``at`` with weight decay in its gradient, unless the rule reads that itself."""
         if self.weight_decay is None or self.decoupled:
             return at
         return replace(at, gradient=at.gradient + at["weight_decay"] * at.parameter)

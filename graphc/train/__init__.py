@@ -1,5 +1,8 @@
 """Training: ``fit`` over arrays or batches, metrics of the whole set, callbacks, checkpoints, diagnostics."""
 
+from typing import TYPE_CHECKING
+
+from graphc.errors import unknown
 from graphc.train import plots
 from graphc.train.augment import Augmentation
 from graphc.train.callbacks import Checkpoint, EarlyStopping, LearningRate
@@ -17,3 +20,6 @@ __all__ = [
     "Metric", "Pretrained", "Training", "Watch", "accuracy", "confusion_matrix", "dense_sparse_dense", "fit",
     "landscape", "load", "mae", "mse", "plots", "pretrain", "r2", "read", "save", "watch",
 ]  # fmt: skip
+
+if not TYPE_CHECKING:
+    __getattr__ = unknown("gc.train", __all__)

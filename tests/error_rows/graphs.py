@@ -8,7 +8,7 @@ import numpy as np
 import sympy
 
 import graphc as gc
-from graphc.errors import DTypeError, ExpressionError, GraphError, ShapeError
+from graphc.errors import DTypeError, ExpressionError, GraphError, ShapeError, UnknownNameError
 
 G = gc.Graph("net")
 X = G.input("x", ("N", 64))
@@ -191,7 +191,7 @@ ROWS = [
         lambda: gc.elementwise("mine", lambda z: sympy.tanhh(z)),
         "body of 'mine' gives no SymPy formula: …; use functions of sympy (not of graphc, numpy or math), and sympy.Piecewise for a choice",
     ),
-    (AttributeError, lambda: gc.sigmoidd, "module 'graphc' has no attribute 'sigmoidd'"),
+    (UnknownNameError, lambda: gc.sigmoidd, "gc has no 'sigmoidd'; did you mean 'sigmoid'?"),
     (TypeError, lambda: gc.exp(X, X), "exp() takes 1 operand, not 2"),
     (TypeError, lambda: gc.add(X), "add() takes 2 operands, not 1"),
     (

@@ -6,7 +6,7 @@ import numpy as np
 
 import graphc as gc
 from graphc import nn
-from graphc.errors import DTypeError, GraphError, ShapeError
+from graphc.errors import DTypeError, GraphError, ShapeError, UnknownNameError
 
 
 def leaf(*shape, dtype="float32"):
@@ -195,8 +195,19 @@ ROWS = [
     ),
     (
         ShapeError,
-        lambda: nn.Conv2d(4, 2, 3, padding="same")(leaf("N", 3, "H", 8)),
-        'conv2d (conv2d): padding "same" of a window of 2 and stride 3 depends on the symbolic size H; give padding as numbers @',
+        lambda: nn.Conv2d(4, 3, 4, padding="same")(leaf("N", 3, "H", 8)),
+        'conv2d (conv2d): padding "same" of a window of 3 and stride 4 depends on the symbolic size H; give padding as numbers @',
+    ),
+    (
+        ShapeError,
+        lambda: nn.Conv2d(4, (2, 3), padding="same", name="even")(leaf("N", 3, 8, 8)),
+        'even (conv2d): padding is "same" of a kernel (2, 3), which has no middle along an even axis; give an odd kernel, '
+        "or pairs that say where it stands, such as padding=[(0, 1), (1, 1)] @",
+    ),
+    (
+        UnknownNameError,
+        lambda: nn.Densee(4),
+        "gc.nn has no 'Densee'; did you mean 'Dense'?",
     ),
     (
         ShapeError,
