@@ -265,3 +265,20 @@ def test_the_products_with_all_inputs_are_one_outside_the_loop():
     nests = str(gc.compile({"y": y}).stages["nests"])
     products = re.findall(r"^( *)v\d+: (\S+) = add over", nests, re.MULTILINE)
     assert products == [("", f"f32[{T},N,{4 * H}]"), ("  ", f"f32[N,{4 * H}]")] * 2
+
+
+@pytest.mark.parametrize("wrong", [6, -1])
+def test_lengths_that_there_are_not_are_refused_before_anything_runs(wrong):
+    g = gc.Graph()
+    x, lengths = g.input("x", ("N", "T", 3)), g.input("lengths", ("N",), "int32")
+    y = gc.nn.GRU(4, name="rnn")(x, lengths=lengths)
+    program, values = (
+        gc.compile({"y": y}),
+        {"x": np.zeros((2, 5, 3), "f"), "lengths": np.array([wrong, 5], "i4")},
+    )
+    with pytest.raises(
+        gc.errors.InputError, match=f"'lengths' of rnn .*index {wrong} is out of range for size 6"
+    ):
+        program(**values)
+    with pytest.raises(gc.errors.InputError, match="rnn"):
+        gc.interpret(y, **values)

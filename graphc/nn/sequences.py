@@ -12,7 +12,7 @@ from graphc.types import DType, Shape, definitely_unequal, shape_text
 def taking_part(graph: Graph, shape: Shape, lengths: Any, mask: Any) -> Handle | None:
     """Bool of ``shape`` (N, T), true where a step takes part; None where all of them do.
 
-    ``lengths`` are integers (N,): the first so many steps; ``mask`` is bool (N, T). Given both, a step takes part by
+    ``lengths`` are integers (N,) from 0 to T: the first so many steps, and others are refused at the call; ``mask`` is bool (N, T). Given both, a step takes part by
     both. Raises ``ShapeError`` and ``DTypeError`` for misfits.
     """
     found = [] if lengths is None else [_within(graph, shape, lengths)]
@@ -27,7 +27,9 @@ def _within(graph: Graph, shape: Shape, lengths: Any) -> Handle:
     lengths = _checked(lift(graph, lengths), "lengths", shape[:1])
     if not lengths.dtype.is_int:
         raise DTypeError(f"lengths are {lengths.dtype}; give int32 or int64")
-    return call("arange", graph, shape[1], lengths.dtype) < call("expand_dims", lengths, 1)
+    steps = call("arange", graph, shape[1], DType.I32)
+    first = steps < call("expand_dims", call("arange", graph, shape[1] + 1, DType.I32), 1)  # (T + 1, T)
+    return graph.add("take", (first, lengths), axis=0, wrap=False)  # which refuses lengths that there are not
 
 
 def _checked(value: Handle, what: str, shape: Shape) -> Handle:
