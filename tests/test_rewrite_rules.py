@@ -37,12 +37,12 @@ def test_rule_is_proved(rule: Any) -> None:
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda r: r.name)
 def test_no_rule_loses_digits(rule: Any) -> None:
-    """Nowhere worse than the written form by more than ``allows`` units and what half a unit of every input moves, and
-    better on average, to a tenth of a bit."""
+    """Nowhere worse than the written form by more than two units and what half a unit of every input moves, and no
+    worse on average."""
     found = lost_bits(rule.example(gc.Graph()), rule.points, scale=rule.scale, count=60)
     assert len(found.inherent) > 20
-    assert np.all(found.stable.ulps <= found.written.ulps + rule.allows + found.inherent)
-    assert found.stable.mean <= found.written.mean + 0.1
+    assert np.all(found.stable.ulps <= found.written.ulps + 2 + found.inherent)
+    assert found.stable.mean <= found.written.mean + 1e-3
 
 
 @pytest.mark.parametrize("wrong", [-softplus(X), softplus(-X), X + softplus(X), softplus(X) + 1e-15])

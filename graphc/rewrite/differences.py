@@ -166,11 +166,18 @@ def _is_fraction(number: float | None) -> bool:
 
 
 def _power_less_one(b: Rewriter, found: Found) -> Handle | None:
-    """(1 + d)^p - 1 = exp(p log(1 + d)) - 1."""
-    form, p = linear(b, found["X"]), found["P"]
-    if form.number != 1 or not form.terms or not _is_fraction(b.number(p)):
+    """(1 + d)^p - 1 = exp(p log(1 + d)) - 1, or -(1 + d)^p (exp(-p log(1 + d)) - 1) where that is positive."""
+    form, x, p = linear(b, found["X"]), found["X"], found["P"]
+    number = b.number(p)
+    if form.number != 1 or not form.terms or number is None or not _is_fraction(number):
         return None
-    return b("expm1", b("mul", p, b("log1p", form.plus(-1).built(b, p.dtype))))
+    gap = form.plus(-1).built(b, p.dtype)
+    exponent = b("mul", p, b("log1p", gap))
+
+    def large() -> Handle:  # expm1 would multiply the rounding of a large exponent
+        return negate(b("mul", b("pow", x, p), b("expm1", negate(exponent, b))), b)
+
+    return _by_sign(b, gap if number > 0 else negate(gap, b), large, lambda: b("expm1", exponent))
 
 
 # -------------------------------------------------------------------- logarithms, written as such or as log1p
@@ -339,7 +346,7 @@ DIFFERENCES = (
     Rule(
         name="power_less_one", left=pow_(X, P) - 1, right=_power_less_one,
         assumes="x > 0, p a number that is no integer; the left side cancels where x is near 1",
-        points={"x": (1e-12, 10.0)}, allows=4.0, example=lambda g: (1 + real(g)) ** 2.5 - 1,
+        points={"x": (1e-12, 10.0)}, example=lambda g: (1 + real(g)) ** 2.5 - 1,
     ),
 )  # fmt: skip
 

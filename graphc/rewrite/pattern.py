@@ -229,7 +229,6 @@ class Rule:
     example: builds one formula that the rule rewrites, from which ``proof.prove`` proves the rule
     points:  the ranges of the example's inputs over which both sides are measured
     scale:   the size below which results are measured in its units, as logarithms are near 0
-    allows:  by how many units in the last place ``right`` may be the worse one at a point
     """
 
     name: str
@@ -239,7 +238,6 @@ class Rule:
     example: Callable[[Graph], Handle]
     points: Mapping[str, tuple[float, float]] = field(default_factory=dict[str, tuple[float, float]])
     scale: float = 0.0
-    allows: float = 2.0
 
     @property
     def ops(self) -> tuple[str, ...]:

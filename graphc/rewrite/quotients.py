@@ -169,17 +169,17 @@ COMPLEMENTS = (
     ),
     Rule(
         name="cosh_less_one", left=cosh(X) - 1, right=lambda b, found: _sinh_square(b, found, 2),
-        assumes="x real; the left side cancels near 0", points=_ANGLE, allows=3.0,
+        assumes="x real; the left side cancels near 0", points=_ANGLE,
         example=lambda g: f("cosh", real(g)) - 1,
     ),
     Rule(
         name="double_cosh_less_two", left=(exp(X) + exp(-X)) - 2, right=lambda b, found: _sinh_square(b, found, 4),
-        assumes="as cosh_less_one", points=_ANGLE, allows=3.0,
+        assumes="as cosh_less_one", points=_ANGLE,
         example=lambda g: f("exp", x := real(g)) + f("exp", -x) - 2,
     ),
     Rule(
         name="exp_less_two_and_exp", left=(exp(X) - 2) + exp(-X), right=lambda b, found: _sinh_square(b, found, 4),
-        assumes="as cosh_less_one", points=_ANGLE, allows=3.0,
+        assumes="as cosh_less_one", points=_ANGLE,
         example=lambda g: f("exp", x := real(g)) - 2 + f("exp", -x),
     ),
     Rule(
