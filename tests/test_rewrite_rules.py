@@ -25,7 +25,7 @@ X = Var("X")
 SAMPLED = {
     "log_of_exponentials", "log1p_of_exponentials", "root_plus_number", "number_less_root",
     "difference_of_logarithms", "log_of_ratio", "difference_of_angles", "difference_of_powers", "erfc",
-    "log_of_corrected_quotient", "difference_of_entropies",
+    "log_of_corrected_quotient", "difference_of_entropies", "power_less_one",
 }  # fmt: skip
 
 

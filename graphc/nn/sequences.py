@@ -12,7 +12,8 @@ from graphc.types import DType, Shape, definitely_unequal, shape_text
 def taking_part(graph: Graph, shape: Shape, lengths: Any, mask: Any) -> Handle | None:
     """Bool of ``shape`` (N, T), true where a step takes part; None where all of them do.
 
-    ``lengths`` are integers (N,) from 0 to T: the first so many steps, and others are refused at the call; ``mask`` is bool (N, T). Given both, a step takes part by
+    ``lengths`` are integers (N,) from 0 to T: the first so many steps; others are refused at the call. ``mask`` is
+    bool (N, T). Given both, a step takes part by
     both. Raises ``ShapeError`` and ``DTypeError`` for misfits.
     """
     found = [] if lengths is None else [_within(graph, shape, lengths)]
