@@ -16,9 +16,11 @@ from graphc.runtime.vecmath_ir import (
     bits,
     copysign,
     fma,
+    ldexp,
     magnitude,
     polynomial,
     real,
+    scales,
     select,
     sqrt,
 )
@@ -53,7 +55,9 @@ def power_of_two(n: Bits, c: Precision) -> Real:
 
 
 def scaled(y: Real, n: Bits, c: Precision) -> Real:
-    """y 2^n in two factors: 2^n alone may leave the range, and only the second product rounds."""
+    """y 2^n, rounded once; in two factors, for 2^n alone may leave the range, where no instruction scales."""
+    if scales(y):
+        return ldexp(y, n)
     biased = n + 2 * c.bias
     half = biased >> 1
     rest = biased - half

@@ -13,7 +13,9 @@ from functools import reduce
 from typing import Any
 
 from llvmlite import ir
+from numba.core import cgutils
 
+from graphc.runtime import loader
 from graphc.runtime.intrinsics import call_llvm
 
 #: llvmlite declares no types, and those inferred from its text are wrong.
@@ -230,6 +232,21 @@ def anywhere(condition: Condition) -> LLVMValue:
 def fma(a: Real, b: Real | float, c: Real | float) -> Real:
     """a * b + c, rounded once."""
     return Real(a.builder, call_llvm(a.builder, "llvm.fma", a.value, a.constant(b), a.constant(c)))
+
+
+def scales(x: Real) -> bool:
+    """Whether this processor scales numbers like x by powers of two in one instruction."""
+    return isinstance(_element(x.value.type), ir.FloatType) and loader.vector_bits() == 512
+
+
+def ldexp(x: Real, n: Bits) -> Real:
+    """x 2^n, rounded once, for n of as many bits as x."""
+    kinds = [x.value.type, n.value.type]
+    names = [str(_element(kind)).replace("float", "f32") for kind in kinds]
+    lanes = f"v{kinds[0].count}" if isinstance(kinds[0], ir.VectorType) else ""
+    name = "llvm.ldexp." + ".".join(f"{lanes}{each}" for each in names)
+    function = cgutils.get_or_insert_function(x.builder.module, ir.FunctionType(kinds[0], kinds), name)
+    return Real(x.builder, x.builder.call(function, [x.value, n.value]))
 
 
 def sqrt(x: Real) -> Real:
