@@ -55,6 +55,18 @@ def test_rows_of_different_lengths_for_a_first_value() -> None:
         Graph().param("w", (2, 2), init=[[1, 2], [3]])
 
 
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        ("%1: f64[4] = cast(dtype='float64')", "0 operands are given; give 1"),
+        ("%1: f32[7] = sum_pool(%0, window=(dim(9),), stride=(2,))", "does not read"),
+    ],
+)
+def test_a_line_without_operands_or_with_a_number_for_a_size(line: str, error: str) -> None:
+    with pytest.raises(GraphError, match=error):
+        gc.parse(f"%0: f32[9] = input(name='x')\n{line}")
+
+
 # ------------------------------------------------------------------------------------------------- hostile names
 
 NAMES = [name for name in fuzz.HOSTILE if name]

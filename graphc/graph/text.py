@@ -88,6 +88,12 @@ def parse(text: str, name: str = "graph") -> Graph:
     return graph
 
 
+# What values of a stranger's choosing make of reading them.
+_MISREAD = (
+    ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, SyntaxError, TypeError, ValueError,
+)  # fmt: skip
+
+
 def _read_line(graph: Graph, made: dict[int, int], line: str, where: str) -> None:
     try:
         if _UPDATE.fullmatch(line.strip()):
@@ -96,15 +102,7 @@ def _read_line(graph: Graph, made: dict[int, int], line: str, where: str) -> Non
             _read_node(graph, made, line)
     except GraphcError as error:
         raise GraphError(f"{where}: {error}") from None
-    except (
-        ValueError,
-        SyntaxError,
-        RecursionError,
-        MemoryError,
-        TypeError,
-        KeyError,
-        OverflowError,
-    ) as error:
+    except _MISREAD as error:
         raise GraphError(
             f"{where}: {line.strip()[:80]!r} does not read ({type(error).__name__}); see the text form in the docs"
         ) from None

@@ -10,11 +10,13 @@ import numpy as np
 from graphc import registry
 from graphc.graph import Handle, cast_to, public
 from graphc.loops import Loop, broadcast_load, cast
+from graphc.ops.rules import expect
 from graphc.registry import Application, Op, Params, Sample
 from graphc.types import Checks, DType, Type
 
 
 def _cast_infer(checks: Checks, types: Sequence[Type], params: Params) -> Type:
+    expect(types, 1, params, "dtype")
     return Type(DType.of(params["dtype"]), types[0].shape)
 
 
