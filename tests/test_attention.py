@@ -115,3 +115,72 @@ def test_attention_against_torch():
         np.testing.assert_allclose(found["y"], expected.detach(), rtol=1e-10, atol=1e-12, err_msg=name)
         for tensor, key in zip(tensors, ("dq", "dk", "dv"), strict=True):
             np.testing.assert_allclose(found[key], tensor.grad, rtol=1e-9, atol=1e-11, err_msg=name)
+
+
+# ----------------------------------------------------------------------------------------------- in blocks
+
+# shapes of q, k, v; type and shape of a mask; options
+IN_BLOCKS = {
+    "leading axes that broadcast, causal": ((("T", 3), ("N", "S", 3), ("N", "S", 2)), None, {"causal": True}),
+    "bool by row": ((("N", 2, "T", 3), ("N", 2, "S", 3), ("N", 2, "S", 3)), ("bool", ("N", 1, "T", "S")), {}),
+    "added, scaled": (
+        (("N", 2, "T", 3), ("N", 2, "S", 3), ("N", 2, "S", 3)),
+        (None, ("T", "S")),
+        {"scale": 0.4},
+    ),
+    "bool for all rows": ((("N", "T", 3), ("N", "S", 3), ("N", "S", 1)), ("bool", ("S",)), {"causal": True}),
+}
+
+
+def of_size(shape, dtype, sizes):
+    actual = [sizes.get(d, d) for d in shape]
+    return RNG.random(actual) < 0.6 if dtype == "bool" else RNG.normal(size=actual).astype(dtype)
+
+
+@pytest.mark.parametrize(
+    ("case", "dtype"), [*((name, "float64") for name in IN_BLOCKS), ("bool by row", "float32")]
+)
+def test_blocks_of_queries_give_what_the_whole_gives(case, dtype):
+    """For every length modulo the block, values and gradients."""
+    shapes, masked, options = IN_BLOCKS[case]
+    g = gc.Graph()
+    q, k, v = (g.input(n, s, dtype) for n, s in zip("qkv", shapes, strict=True))
+    mask = None if masked is None else g.input("mask", masked[1], masked[0] or dtype)
+    outputs = {}
+    for way, block in (("whole", 0), ("blocks", 4)):
+        y = gc.attention(q, k, v, mask, block=block, **options)
+        slopes = gc.grad(gc.sum(gc.sin(y)), [q, k, v])
+        outputs |= {f"{way} y": y, **{f"{way} d{x.name}": slopes[x] for x in (q, k, v)}}
+    program = gc.compile(outputs)
+    for length in (1, 3, 4, 5, 8, 11):
+        sizes = {"N": 2, "T": length, "S": 6}
+        data = {n: of_size(s, dtype, sizes) for n, s in zip("qkv", shapes, strict=True)}
+        if masked is not None:
+            data["mask"] = of_size(masked[1], masked[0] or dtype, sizes)
+        found, tight = program(**data), 1e-12 if dtype == "float64" else 2e-5
+        for name in ("y", "dq", "dk", "dv"):
+            np.testing.assert_allclose(
+                found[f"blocks {name}"], found[f"whole {name}"], rtol=tight, atol=tight
+            )
+
+
+def test_memory_of_blocks_grows_with_the_length():
+    def peak(block, length):
+        g = gc.Graph()
+        q, k, v = (g.input(n, (2, "T", 8)) for n in "qkv")
+        loss = gc.sum(gc.sin(gc.attention(q, k, v, block=block)))
+        return gc.compile(gc.grad(loss, [q, k, v])).plan.at(T=length).peak
+
+    assert peak(16, 512) < 2.1 * peak(16, 256)
+    assert peak(0, 512) > 3.5 * peak(0, 256)
+    assert peak(16, 512) < peak(0, 512) / 8
+
+
+def test_long_sequences_are_cut_by_themselves():
+    def loops(length, **options):
+        g = gc.Graph()
+        q, k, v = (g.input(n, (length, 2)) for n in "qkv")
+        y = gc.attention(q, k, v, **options)
+        return sum(g.nodes[at].op == "scan" for at in g.ancestors([y.id]))
+
+    assert [loops(512), loops(1024), loops(1024, block=0), loops("T"), loops("T", block=8)] == [0, 1, 0, 0, 1]

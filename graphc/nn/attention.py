@@ -27,7 +27,8 @@ class MultiHeadAttention(Layer):
 
     ``lengths`` (N,) or ``key_mask``, bool (N, S), say which keys take part; ``mask``, bool or floating, (T, S),
     (N, T, S) or (N, heads, T, S), which keys each query sees, as in ``gc.attention``; ``causal``, that it sees none
-    behind it. A query to which no key is left gets the bias of ``out``.
+    behind it. A query to which no key is left gets the bias of ``out``. ``block`` is that of ``gc.attention``: how many
+    queries at a time meet the keys, for long sequences.
 
     Raises ``GraphError`` for sizes below 1, ``ShapeError`` and ``DTypeError`` for inputs that do not fit.
 
@@ -46,6 +47,7 @@ class MultiHeadAttention(Layer):
     use_bias: bool = True
     init: Any = None
     bias_init: Any = None
+    block: int | None = None
 
     def check(self) -> None:
         at_least(1, heads=self.heads)
@@ -68,7 +70,7 @@ class MultiHeadAttention(Layer):
         with self.at(query, key, value) as own:
             seen = _mask(own, lengths, key_mask, mask)
             q, k, v = (self._in_heads(own, name, x) for name, x in zip(_INPUTS, own.inputs, strict=True))
-            found = call("swapaxes", call("attention", q, k, v, seen, causal=causal), 1, 2)
+            found = call("swapaxes", call("attention", q, k, v, seen, causal=causal, block=self.block), 1, 2)
             joined = call("reshape", found, (*query.shape[:2], -1))
             return self._projected(own, "out", joined, self.units or own.size(-1))
 

@@ -1,21 +1,33 @@
-"""Attention: a user function composed of two products and a softmax."""
+"""Attention: a user function composed of two products and a softmax, for long sequences in blocks of queries."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from graphc.errors import DTypeError, ShapeError
 from graphc.graph import Handle, call, lift, meet
-from graphc.ops.rules import function
+from graphc.ops.rules import function, is_integer
+from graphc.ops.scanning import scan
 from graphc.types import Dim, DType, definitely_unequal, shape_text
+
+#: Bytes of the scores of one sequence from which they are made block by block, and queries in such a block.
+LARGE, BLOCK = 1 << 21, 64
 
 
 @function
 def attention(
-    q: Any, k: Any, v: Any, mask: Any = None, *, scale: float | None = None, causal: bool = False
+    q: Any,
+    k: Any,
+    v: Any,
+    mask: Any = None,
+    *,
+    scale: float | None = None,
+    causal: bool = False,
+    block: int | None = None,
 ) -> Handle:
     """``softmax(q k^T * scale + mask) v``: for each query the mean of the values, weighted by how its key fits.
 
@@ -25,6 +37,10 @@ def attention(
     is left, none true or all -inf, gets 0, and no gradient. Raises ``ShapeError`` and ``DTypeError`` for misfits
     (Vaswani et al. 2017).
 
+    With ``block``, so many queries at a time meet all keys, and backwards their weights are computed again: memory
+    grows with T + S, not with T S. Where it is left out, that is done in blocks of 64 once the scores of a sequence of
+    known length take 2 MiB; ``block=0`` never does it.
+
     >>> import graphc as gc
     >>> g = gc.Graph()
     >>> q, k, v = (g.input(name, ("N", 4, "T", 16)) for name in "qkv")
@@ -33,9 +49,68 @@ def attention(
     """
     q, k, v = meet("attention", (q, k, v), floating=True)
     _check_shapes(q, k, v)
-    scores, seen = _scored(q, k, mask, scale, causal)
+    rows = _block(q, k, block)
+    if not rows:
+        return _mixed(q, k, v, mask, scale, causal)
+    return _Blocks(q, rows).run(mask, lambda q, mask, first: _mixed(q, k, v, mask, scale, causal, first))
+
+
+def _mixed(q: Handle, k: Handle, v: Handle, mask: Any, scale: Any, causal: bool, first: Any = 0) -> Handle:
+    """The values of queries ``first`` and on."""
+    scores, seen = _scored(q, k, mask, scale, causal, first)
     mixed = call("matmul", _weights(scores, seen), v)
     return mixed if mask is None else call("where", _some(seen), mixed, 0.0)
+
+
+def _block(q: Handle, k: Handle, block: Any) -> int:
+    """How many queries a block has; 0 for no blocks."""
+    if block is not None and not (is_integer(block) and block >= 0):
+        raise ShapeError(f"block is {block!r}; give an int of at least 0")
+    if block is not None:
+        return int(block)
+    queries, keys = q.shape[-2], k.shape[-2]
+    if not isinstance(queries, int) or not isinstance(keys, int):
+        return 0
+    return BLOCK if queries * keys * q.dtype.itemsize >= LARGE and queries > BLOCK else 0
+
+
+class _Blocks:
+    """Queries in blocks of rows, the last one filled up, and what becomes of each in a loop that keeps nothing."""
+
+    def __init__(self, q: Handle, rows: int) -> None:
+        self.q, self.rows, self.length = q, rows, q.shape[-2]
+        self.count = (self.length + rows - 1) // rows
+
+    def run(self, mask: Any, mixed: Callable[[Handle, Any, Handle], Handle]) -> Handle:
+        graph = self.q.graph
+        if mask is not None:
+            mask = lift(graph, graph.as_constant(mask) if isinstance(mask, list) else mask)
+        given = {"q": self.cut(self.q), "first": call("arange", graph, self.count, DType.I64) * self.rows}
+        by_row = False
+        if mask is not None and mask.ndim > 1 and mask.shape[-2] != 1:
+            given["mask"], by_row = self.cut(mask), True
+
+        def body(_: Any, x: Any) -> Any:
+            return (), mixed(x["q"], x["mask"] if by_row else mask, x["first"])
+
+        _, found = scan(body, (), given, checkpoint=True)
+        return self.joined(found)
+
+    def cut(self, value: Handle) -> Handle:
+        """``value`` (..., T, D) as (blocks, ..., rows, D)."""
+        lead, spare = value.ndim - 2, self.count * self.rows - self.length
+        if spare != 0:
+            value = call("pad", value, [*[(0, 0)] * lead, (0, spare), (0, 0)])
+        blocks = call("reshape", value, (*value.shape[:-2], self.count, self.rows, value.shape[-1]))
+        return call("transpose", blocks, (lead, *range(lead), lead + 1, lead + 2))
+
+    def joined(self, found: Handle) -> Handle:
+        """The rows of (blocks, ..., rows, E) one after another, those filled up left out."""
+        lead = found.ndim - 3
+        moved = call("transpose", found, (*range(1, lead + 1), 0, lead + 1, lead + 2))
+        shape = (*found.shape[1:-2], self.count * self.rows, found.shape[-1])
+        rows = call("reshape", moved, shape)
+        return rows if shape[-2] == self.length else rows[..., : self.length, :]
 
 
 @function
@@ -60,10 +135,12 @@ def attention_weights(
     return weights if mask is None else call("where", _some(seen), weights, 0.0)
 
 
-def _scored(q: Handle, k: Handle, mask: Any, scale: Any, causal: bool) -> tuple[Handle, Handle | None]:
+def _scored(
+    q: Handle, k: Handle, mask: Any, scale: Any, causal: bool, first: Any = 0
+) -> tuple[Handle, Handle | None]:
     """How well each key fits each query, and which keys a query sees, None for all."""
     scores = call("matmul", q, call("swapaxes", k, -1, -2)) * _scale(q, scale)
-    seen = _causal(scores) if causal else None
+    seen = _causal(scores, first) if causal else None
     if mask is None:
         return scores, seen
     scores, taking_part = _masked(scores, mask)
@@ -95,9 +172,9 @@ def _lowest(value: Handle) -> float:
     return -float(np.finfo(value.dtype.numpy).max)
 
 
-def _causal(scores: Handle) -> Handle:
+def _causal(scores: Handle, first: Any) -> Handle:
     queries, keys = scores.shape[-2:]
-    row = call("reshape", call("arange", scores, queries), (queries, 1))
+    row = call("reshape", call("arange", scores, queries) + first, (queries, 1))
     return row >= call("arange", scores, keys)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from graphc.errors import ShapeError
 from graphc.graph import Handle, call, meet
 from graphc.ops.contract import canonical
-from graphc.ops.rules import function
+from graphc.ops.rules import function, is_list, listed
 from graphc.size import dim_evaluate, dim_symbols
 from graphc.types import Checks, Dim, DType, definitely_unequal, normalise_axis, product, shape_text
 
@@ -256,7 +256,9 @@ def _axis_pairs(left: Handle, right: Handle, axes: Any) -> list[tuple[int, int]]
                 f"{min(left.ndim, right.ndim)}"
             )
         return [(left.ndim - axes + k, k) for k in range(axes)]
-    mine, yours = ([a] if isinstance(a, int) else list(a) for a in axes)
+    if not is_list(axes) or len(axes) != 2:
+        raise ShapeError(f"axes are {axes!r}; give how many, or the axes of each operand as a pair")
+    mine, yours = (listed(a) for a in axes)
     if len(mine) != len(yours):
         raise ShapeError(f"axes {tuple(mine)} and {tuple(yours)} differ in number; give pairs")
     return [

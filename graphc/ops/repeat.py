@@ -75,7 +75,9 @@ def apply_batched(b: Any, node: Handle, operands: tuple[Handle, ...], flags: Seq
 class Repeat:
     """``step``, repeated ``length`` times (from the last slice to the first in ``reverse``), in the graph of ``b``.
 
-    Carries on which neither ``wanted`` nodes nor the ``lasts`` of carries depend are left out; None wants all.
+    With ``checkpoint`` all that changes from step to step runs in turn, so that what a step makes lives no longer than
+    it; ``wanted`` must then name all nodes that are asked for. Carries on which neither ``wanted`` nodes nor the
+    ``lasts`` of carries depend are left out; None wants all.
     """
 
     def __init__(
@@ -85,18 +87,21 @@ class Repeat:
         *,
         length: Dim,
         reverse: bool,
+        checkpoint: bool,
         wanted: Iterable[int] | None = None,
         lasts: Iterable[int] = (),
     ) -> None:
         self.b = b
         self.graph = step.graph
-        self.chosen = {"length": length, "reverse": reverse}
+        self.chosen = {"length": length, "reverse": reverse, "checkpoint": checkpoint}
+        self.checkpoint = checkpoint
+        self.wanted = [] if wanted is None else list(wanted)
         self.length = length
         self.following = dict(step.following)
         self.given = {at: self._settled(at, given) for at, given in step.given.items()}
         self.carries = [at for at, given in self.given.items() if given.kind == CARRY]
         if wanted is not None:
-            needed = self._needed([*wanted, *lasts])
+            needed = self._needed([*self.wanted, *lasts])
             self.carries = [at for at in self.carries if at in needed]
         self.made: dict[
             int, tuple[Handle, bool]
@@ -143,7 +148,10 @@ class Repeat:
             for found in (self.carried, self.varying, self.bound):
                 if any(i in found for i in node.operands):
                     found.add(at)
-        self.live = graph.ancestors([self.following[at] for at in self.carries])
+        if self.checkpoint:
+            self.carried = self.varying
+        self.roots = [*(self.following[at] for at in self.carries), *(self.wanted if self.checkpoint else ())]
+        self.live = graph.ancestors(self.roots)
         self.pulled = self._pulled()
 
     def _pulled(self) -> set[int]:
@@ -205,9 +213,9 @@ class Repeat:
     @cached_property
     def body_ids(self) -> list[int]:
         """The nodes of the body, in order, its inputs included."""
-        roots = [*self.carries, *(self.following[at] for at in self.carries)]
         return self.graph.ancestors(
-            roots, lambda at: () if at in self.pulled else self.graph.nodes[at].operands
+            [*self.carries, *self.roots],
+            lambda at: () if at in self.pulled else self.graph.nodes[at].operands,
         )
 
     @cached_property

@@ -24,7 +24,7 @@ from graphc.types import Checks, Dim, Type
 
 
 def _infer(checks: Checks, types: Sequence[Type], params: Params) -> Type:
-    expect(types, len(types), params, "body", "length", "reverse", "value", "last")
+    expect(types, len(types), params, "body", "length", "reverse", "checkpoint", "value", "last")
     body: Body = params["body"]
     if len(types) != len(body.inputs):
         raise GraphError(
@@ -109,7 +109,8 @@ _N = symbol("N")
 
 def _sample(lines: Sequence[str], shapes: Sequence[Any], length: Dim, **chosen: Any) -> Sample:
     body = read_body("\n".join(lines))
-    params = {"body": body, "length": length, "reverse": False, "last": False, **chosen}
+    usual = {"body": body, "length": length, "reverse": False, "checkpoint": False, "last": False}
+    params = {**usual, **chosen}
     return Sample(shapes=tuple(shapes), params=params, low=-1.0, high=1.0, dtypes=("float64",) * len(shapes))
 
 
@@ -162,6 +163,8 @@ SAMPLES = (
     _sample(_RNN, _ROWS, 3, value=3),
     _sample(_MIXED, _MIX, 3, value=2, last=True),
     _sample(_MIXED, _MIX, 3, value=7, reverse=True),
+    _sample(_RNN, _ROWS, 3, value=5, checkpoint=True),
+    _sample(_MIXED, _MIX, 3, value=2, last=True, reverse=True, checkpoint=True),
 )
 
 registry.register(

@@ -87,6 +87,8 @@ class _Separated:
 
     def _residuals(self) -> set[int]:
         """What is read of the step itself and changes from step to step, less what is as soon computed again."""
+        if self.derived.app.params["checkpoint"]:
+            return set()
         inputs = set(self.derived.body.inputs)
         new = [at for at in self.scratch.ancestors(self.roots) if at >= self.old]
         read = {i for at in new for i in self.scratch.nodes[at].operands} | set(self.roots)
@@ -179,7 +181,12 @@ def _pulled_back(
     """The cotangents of the operands: what arrives at the first step, stacks, and sums over the steps."""
     body, app, b = derived.body, derived.app, derived.b
     sums = {at: by[at] for at in wanted if at in body.fixed}
-    totals = {at: derived.enter(CARRY, _zeros(b, g), g.type) for at, g in sums.items() if scatters(g)}
+    in_turn = app.params[
+        "checkpoint"
+    ]  # a stack of what each step adds would be as large as what is computed again
+    totals = {
+        at: derived.enter(CARRY, _zeros(b, g), g.type) for at, g in sums.items() if in_turn or scatters(g)
+    }
     following |= {totals[at].id: derived.build("add", totals[at], sums[at]).id for at in totals}
     stacked = {at: by[at].id for at in wanted if at not in body.carries and at not in totals}
     lasts = {at: arriving[at] for at in wanted if at in arriving} | {at: h.id for at, h in totals.items()}
@@ -189,6 +196,7 @@ def _pulled_back(
         step,
         length=app.params["length"],
         reverse=not app.params["reverse"],
+        checkpoint=in_turn,
         wanted=[made[at] for at in stacked.values()],
         lasts=[made[at] for at in lasts.values()],
     )
@@ -217,10 +225,17 @@ def jvp(b: Any, app: Application, tangents: Sequence[Any]) -> Any:
     found = app.derive(roots, {derived.handle(at): h for at, h in arriving.items()})
     following = {arriving[at].id: g.id for at, g in zip(carries, found, strict=False)}
     step, made = derived.step(following, [found[-1].id])
-    repeat = Repeat(b, step, length=app.params["length"], reverse=app.params["reverse"])
-    if app.params["last"]:
-        return repeat.last(made[arriving[value].id])
-    return repeat.stack(made[found[-1].id])
+    asked = made[arriving[value].id] if app.params["last"] else made[found[-1].id]
+    repeat = _again(b, step, app, asked)
+    return repeat.last(asked) if app.params["last"] else repeat.stack(asked)
+
+
+def _again(b: Any, step: Step, app: Application, asked: int) -> Repeat:
+    """``step`` repeated as the loop is, for its one value."""
+    last, chosen = app.params["last"], ("length", "reverse", "checkpoint")
+    return Repeat(
+        b, step, wanted=[] if last else [asked], lasts=[asked] * last, **{k: app.params[k] for k in chosen}
+    )
 
 
 # -------------------------------------------------------------------------------------------------- batch
@@ -240,9 +255,7 @@ def batch(b: Any, app: Application, batched: Sequence[bool]) -> Any:
         if at not in made:
             made[at] = _batched_node(Build(step), body.graph.handle(at), made, flags)
     following = {made[at].id: made[k].id for at, k in zip(body.carries, body.following, strict=True)}
-    repeat = Repeat(
-        b, Step(step, given, following), length=app.params["length"], reverse=app.params["reverse"]
-    )
+    repeat = _again(b, Step(step, given, following), app, made[app.params["value"]].id)
     return _batched_result(
         b, app, repeat, made[app.params["value"]], flags.get(app.params["value"], False), size
     )

@@ -48,6 +48,7 @@ def scan(
     *,
     length: Any = None,
     reverse: bool = False,
+    checkpoint: bool = False,
 ) -> tuple[Any, Any]:
     """Repeat ``body(carry, x) -> (next carry, y)``; gives the last carry and every y, stacked along a new first axis.
 
@@ -55,6 +56,9 @@ def scan(
     xs:      a node, or a tree of nodes, of which step t gets slice t of the first axis; None gives ``body`` None
     length:  the number of steps, where there are no ``xs``; may be symbolic
     reverse: take the slices from the last to the first; every y still stands where its x does
+    checkpoint: keep nothing of a step but carries and ys: its derivative computes the step again (gradient
+             checkpointing, Chen et al. 2016), and nothing is done for all steps at once, so that memory grows with
+             what the loop gives and not with what it computes
 
     What ``body`` reads of the graph around is fixed over all steps. Work that waits for no carry is done for all
     steps at once, before or after the loop. Raises ``GraphError`` when ``body`` returns something else than a pair,
@@ -72,7 +76,7 @@ def scan(
     first = [lift(graph, value) for _, value in given]
     slices = [(path, lift(graph, value)) for path, value in scanned]
     return _Declared(graph, first, [x for _, x in slices], _length(slices, length)).run(
-        body, init, xs, bool(reverse)
+        body, init, xs, bool(reverse), bool(checkpoint)
     )
 
 
@@ -107,11 +111,21 @@ class _Declared:
         self.carries = [self.step.input(f"{CARRY}{k}", h.shape, h.dtype) for k, h in enumerate(first)]
         self.each = [self.step.input(f"{EACH}{k}", h.shape[1:], h.dtype) for k, h in enumerate(slices)]
 
-    def run(self, body: Callable[[Any, Any], Any], init: Any, xs: Any, reverse: bool) -> tuple[Any, Any]:
+    def run(
+        self, body: Callable[[Any, Any], Any], init: Any, xs: Any, reverse: bool, checkpoint: bool
+    ) -> tuple[Any, Any]:
         after, ys = self.called(body, filled(init, iter(self.carries)), filled(xs, iter(self.each)))
         following = self.following(init, after)
         made = [self.node(y) for _, y in leaves(ys, "y")]
-        repeat = Repeat(Build(self.graph), self.declared(following), length=self.length, reverse=reverse)
+        repeat = Repeat(
+            Build(self.graph),
+            self.declared(following),
+            length=self.length,
+            reverse=reverse,
+            checkpoint=checkpoint,
+            wanted=[y.id for y in made],
+            lasts=[h.id for h in self.carries],
+        )
         last = (repeat.last(at.id) for at in self.carries)
         return filled(init, last), filled(ys, (repeat.stack(y.id) for y in made))
 

@@ -77,6 +77,8 @@ def _left(old: Shape, known: Shape, given: Sequence[Any]) -> Dim:
 def transpose(x: Any, axes: Any = None) -> Handle:
     """The axes in the order ``axes`` (None: reversed)."""
     x = node("transpose", x)
+    if axes is not None and not is_list(axes):
+        raise ShapeError(f"axes is {axes!r}; give each of 0 to {x.ndim - 1} once, in a tuple")
     order = range(x.ndim)[::-1] if axes is None else [normalise_axis(a, x.ndim) for a in axes]
     perm = tuple(order)
     return x if perm == tuple(range(x.ndim)) else x.graph.add("transpose", (x,), perm=perm)
@@ -177,6 +179,8 @@ def _pairs(width: Any, rank: int) -> list[tuple[Dim, Dim]]:
 
 
 def _met(op: str, values: Sequence[Any]) -> list[Handle]:
+    if not is_list(values) and not isinstance(values, (np.ndarray, Handle)):
+        raise GraphError(f"values are {values!r}; give them in a list")
     if not len(values):
         raise GraphError("no values are given; give at least one")
     return meet(op, list(values))
@@ -208,8 +212,10 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Handle]:
 
 
 def _cuts(size: Dim, parts: Any) -> list[Dim]:
-    if not is_integer(parts):
+    if is_list(parts) or isinstance(parts, np.ndarray):
         return [0, *(as_dim(p) for p in parts), size]
+    if not is_integer(parts):
+        raise ShapeError(f"parts are {parts!r}; give how many there are, or the positions of the cuts")
     if parts < 1 or not is_divisible(size, int(parts)):
         raise ShapeError(
             f"size {size} does not divide into {parts} equal parts; give the positions of the cuts"

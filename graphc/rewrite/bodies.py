@@ -76,6 +76,7 @@ class Rebuilt:
             Step(done.cone.graph, given, following),
             length=loop.node.param["length"],
             reverse=loop.node.param["reverse"],
+            checkpoint=loop.node.param["checkpoint"],
             wanted=[mapping[at] for at in loop.wanted],
             lasts=[mapping[at] for at in loop.lasts],
         )

@@ -60,6 +60,11 @@ ROWS = [
     ),
     (
         ShapeError,
+        lambda: gc.attention(Q, Q, Q, block=-1),
+        "attention: block is -1; give an int of at least 0 @",
+    ),
+    (
+        ShapeError,
         lambda: gc.attention(Q, Q, G.const([1.0])),
         "attention: q (N, 3, 4), k (N, 3, 4) and v (1,): an operand lacks axes; give (..., length, features) each @",
     ),

@@ -47,6 +47,22 @@ ROWS = [
     ),
     (
         ShapeError,
+        lambda: gc.transpose(X, 1.5),
+        "transpose: axes is 1.5; give each of 0 to 1 once, in a tuple @",
+    ),
+    (
+        ShapeError,
+        lambda: gc.split(X, None),
+        "split: parts are None; give how many there are, or the positions of the cuts @",
+    ),
+    (GraphError, lambda: gc.concatenate(1.5), "concatenate: values are 1.5; give them in a list @"),
+    (
+        ShapeError,
+        lambda: gc.tensordot(X, X, 1.5),
+        "tensordot: axes are 1.5; give how many, or the axes of each operand as a pair @",
+    ),
+    (
+        ShapeError,
         lambda: gc.transpose(X, (0, 0)),
         "transpose: perm (0, 0) is no order of the axes; name each of 0 to 1 once @",
     ),

@@ -21,7 +21,8 @@ def same(h, x):
 def loop(*operands, body=STEP, value=2, last=False):
     from graphc.graph import read_body
 
-    return G.add("scan", operands, body=read_body(body), length=4, reverse=False, value=value, last=last)
+    chosen = {"length": 4, "reverse": False, "checkpoint": False, "value": value, "last": last}
+    return G.add("scan", operands, body=read_body(body), **chosen)
 
 
 def text(body):
