@@ -79,3 +79,11 @@ def test_decisions_say_what_was_decided_and_why():
         if page.name != "README.md":
             text = page.read_text(encoding="utf-8")
             assert re.findall(r"^## (.+)$", text, re.MULTILINE) == ["Decision", "Why", "Cost"], page.name
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_pages_are_whole(page):
+    """No mark of a merge is left, and every block of code ends."""
+    text = page.read_text(encoding="utf-8")
+    assert re.findall(r"^(?:<{7}|={7}|>{7}).*", text, re.MULTILINE) == []
+    assert len(re.findall(r"^```", text, re.MULTILINE)) % 2 == 0
