@@ -36,6 +36,10 @@ def uniform(
     >>> bool((first != second).all()), program.states["random.step"]
     (True, array(2))
     """
+    if not all(isinstance(bound, (Real, Handle)) or hasattr(bound, "__array__") for bound in (low, high)):
+        raise GraphError(f"low and high are {low!r} and {high!r}; give numbers or nodes").located(
+            "uniform", graph.here().place
+        )
     found = _drawn(graph, "uniform", shape, dtype=DType.of(dtype).long)
     scaled = found if _is(high, 1) and _is(low, 0) else found * (high - low)
     return scaled if _is(low, 0) else scaled + low

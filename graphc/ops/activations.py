@@ -34,6 +34,7 @@ def elu(x: Any, alpha: Any = 1.0) -> Handle:
 @function
 def leaky_relu(x: Any, slope: Any = 0.01) -> Handle:
     """``x`` for x > 0, else ``slope * x``; the slope at 0 is ``slope``."""
+    x = floating("leaky_relu", x)
     return call("where", x > 0, x, x * slope)
 
 

@@ -71,6 +71,8 @@ def scan(
     >>> print(last.type, hs.type)
     f32[N,3] f32[T,N,3]
     """
+    if not callable(body):
+        raise GraphError(f"body is {body!r}; give a function of (carry, x) that returns (next carry, y)")
     given, scanned = list(leaves(init, "init")), list(leaves(xs, "xs"))
     graph = graph_of([value for _, value in (*given, *scanned)], "scan")
     first = [lift(graph, value) for _, value in given]

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from numbers import Number
 from typing import Any
 
 import numpy as np
 
-from graphc.errors import GraphError, ShapeError
+from graphc.errors import DTypeError, GraphError, ShapeError
 from graphc.graph import Handle, call, lift, meet
 from graphc.ops.rules import function, is_integer, is_list, listed, node
 from graphc.size import is_divisible
@@ -156,6 +157,8 @@ def pad(x: Any, pad_width: Any, constant_values: float = 0) -> Handle:
     x = node("pad", x)
     pairs = _pairs(pad_width, x.ndim)
     low, high = tuple(p[0] for p in pairs), tuple(p[1] for p in pairs)
+    if not isinstance(constant_values, (Number, np.generic)):
+        raise DTypeError(f"constant_values is {constant_values!r}; give a number")
     value = x.dtype.numpy.type(constant_values).item()
     return (
         x.graph.add("pad", (x,), low=low, high=high, value=value) if any(d != 0 for d in (*low, *high)) else x

@@ -17,6 +17,11 @@ def taken():
 
 
 ROWS = [
+    (
+        GraphError,
+        lambda: G.uniform((3,), low="a"),
+        "uniform: low and high are 'a' and 1.0; give numbers or nodes @",
+    ),
     (GraphError, lambda: G.normal((3,), std=-1), "normal: std is -1; give a number of at least 0 @"),
     (GraphError, lambda: G.bernoulli(2, (3,)), "bernoulli: p is 2; give a probability between 0 and 1 @"),
     (

@@ -45,6 +45,7 @@ ROWS = [
         lambda: gc.reshape(E, (-1, 0)),
         "reshape: shape (-1, 0) has size 0, which leaves -1 open; give that size @",
     ),
+    (DTypeError, lambda: gc.pad(X, 1, "a"), "pad: constant_values is 'a'; give a number @"),
     (
         ShapeError,
         lambda: gc.transpose(X, 1.5),

@@ -36,6 +36,11 @@ def escaped():
 
 
 ROWS = [
+    (
+        GraphError,
+        lambda: gc.scan(3, H, X),
+        "scan: body is 3; give a function of (carry, x) that returns (next carry, y) @",
+    ),
     (ShapeError, lambda: gc.scan(same, H), "scan: there are no xs and no length; give one of them @"),
     (
         ShapeError,
