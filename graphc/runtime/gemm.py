@@ -60,19 +60,22 @@ from llvmlite import ir
 from graphc.runtime.gemm_dots import dot
 from graphc.runtime.gemm_packs import buffer, pack_columns, pack_elements, pack_rows, pack_tiles
 from graphc.runtime.gemm_pairs import apart, pack_pairs, paired
-from graphc.runtime.gemm_tiles import panel, tile
+from graphc.runtime.gemm_tiles import panel, tile, whole_tile
 from graphc.runtime.gemm_vectors import Host, Vectors, host, word
 from graphc.runtime.scalars import maximum_i64, minimum_i64, quotient, remainder
 
-#: Bytes of a panel of B, which stays in the first-level cache while all rows of A pass by.
-_PANEL = 32768
+#: Bytes of a panel of B, which stays in the first two levels of the cache while all rows of A pass by.
+_PANEL = 49152
 #: Rows of A that pass by each panel in turn: with 256 columns they stay in the second-level cache.
 _ROWS = 256
 #: Bytes of a packed block of A.
 _BLOCK = 131072
 #: Rows of A for which no few columns of B are woven.
 _FEW = 4
-#: Bytes over which the rows of a factor may be spread to be read where they lie.
+#: Rows of A from which B is packed: if its rows are a page apart or more, if there is a part of a vector, and else.
+_FAR, _SOME, _MANY = 24, 48, 129
+_PAGE = 4096
+#: Bytes over which the columns of a transposed A may be spread to be read where they lie.
 _NEAR = 16384
 
 
@@ -89,6 +92,7 @@ def gemm(element: ir.Type, processor: Host) -> Callable[..., None]:
     columns, wide = across * lanes, 8 * lanes
     deepest = _PANEL // (columns * size) & -lanes
     multiply = word("panel", 17, panel(vectors, rows=tall, columns=across, masks=masks))
+    multiply_packing = word("packing", 13, whole_tile(vectors, rows=tall, columns=across, packs=True))
     multiply_halves, multiply_pairs = (
         word(f"paired_{count}", 15, paired(vectors, rows=tall, columns=count)) for count in (1, 2)
     )
@@ -104,7 +108,6 @@ def gemm(element: ir.Type, processor: Host) -> Callable[..., None]:
     group = 8  # room for a tall tile's column of A
     copy_tiles = word("pack_tiles", 5, pack_tiles(element, rows=tall, room=group))
     room, block = buffer(_PANEL), buffer(_BLOCK)
-    near = _NEAR
     blocks_of_two = _BLOCK // (2 * group * size)  # of packed tiles in a block, each times its depth
 
     def function(
@@ -137,12 +140,12 @@ def gemm(element: ir.Type, processor: Host) -> Callable[..., None]:
                     1, width, k, a, 0, col_stride_a, x, row_stride_b, y, 0, accumulate, stretches, stretch_a, 1, 1, 0
                 )  # fmt: skip
                 done += width
-        # Rows a multiple of 1 KiB apart share few lines of the cache; else packing pays only if used often.
         # Columns of one panel whose rows follow one another are packed already.
-        narrow = n <= columns and row_stride_b <= columns
-        # What is used but little and lies within less than the cache holds is read where it lies.
-        near_b = m <= wide and k * stretches * row_stride_b * size <= near
-        often = m >= (24 if remainder(row_stride_b * size, 1024) == 0 else 64) and not narrow and not near_b
+        narrow = n <= columns and row_stride_b <= columns and remainder(n, lanes) == 0
+        # Packing pays if used often: sooner where a last vector is not whole, and where each row has a page to itself,
+        # since their lines meet in few sets of the cache.
+        pays = _FAR if row_stride_b * size >= _PAGE else (_MANY if remainder(n, lanes) == 0 else _SOME)
+        often = m >= pays and not narrow
         copies = col_stride_b != 1 or often or pairs
         blocks = maximum_i64(quotient(k + deepest - 1, deepest), 1)
         depth = maximum_i64((quotient(k + blocks - 1, blocks) + lanes - 1) & -lanes, lanes)
@@ -151,11 +154,11 @@ def gemm(element: ir.Type, processor: Host) -> Callable[..., None]:
         if row_stride_a == 1:
             together = maximum_i64(quotient(deepest // 2, maximum_i64(k, 1)), 1)
         whole_b = masks or remainder(n - done, lanes) == 0
-        if whole_b and not copies:
+        if whole_b and not copies and m <= 2 * tall:
             depth = maximum_i64(k, 1)
             together = stretches
         copied, tiles = room(), block()
-        near_a = n <= wide and k * col_stride_a * size <= near
+        near_a = n <= wide and k * col_stride_a * size <= _NEAR
         packs = row_stride_a == 1 and col_stride_a != 1 and n >= 4 * columns and plain and not near_a
         most = maximum_i64(quotient(blocks_of_two, depth) * 2 * tall if packs else _ROWS, 1)
         for first in range(0, stretches, together):
@@ -199,26 +202,49 @@ def gemm(element: ir.Type, processor: Host) -> Callable[..., None]:
                                     stretch_a, place, run, run_a,
                                 )  # fmt: skip
                             continue
+                        height, here, packed_a = rows, place, tiles
                         if copies or not (masks or remainder(width, lanes) == 0):
-                            if col_stride_b == 1 and (masks or width == columns):
-                                copy_rows(steps * count, width, source, row_stride_b, copied)
-                            elif row_stride_b == 1 and (masks or remainder(steps * count, lanes) == 0):
-                                copy_columns(steps * count, width, source, col_stride_b, copied)
+                            straight = col_stride_a == 1 or row_stride_a == 1
+                            if (
+                                col_stride_b == 1 and straight and width > lanes and remainder(width, lanes) == 0
+                                and tall <= minimum_i64(rows, run - place)
+                            ):  # fmt: skip
+                                # The rows of B are copied while the first tile reads them.
+                                if packs:
+                                    multiply_packing(
+                                        width, steps, tiles, 1, group, source, row_stride_b, y, row_stride_c, adds, 1,
+                                        0, copied,
+                                    )  # fmt: skip
+                                else:
+                                    multiply_packing(
+                                        width, steps, x + place * row_stride_a * size, row_stride_a, col_stride_a,
+                                        source, row_stride_b, y, row_stride_c, adds, count, stretch_a, copied,
+                                    )  # fmt: skip
+                                height -= tall
+                                here += tall
+                                packed_a += steps * group * size
+                                y += tall * row_stride_c * size
+                                stride = width
                             else:
-                                copy_elements(
-                                    steps * count, width, source, row_stride_b, col_stride_b, copied
-                                )
+                                if col_stride_b == 1 and (masks or width == columns):
+                                    copy_rows(steps * count, width, source, row_stride_b, copied)
+                                elif row_stride_b == 1 and (masks or remainder(steps * count, lanes) == 0):
+                                    copy_columns(steps * count, width, source, col_stride_b, copied)
+                                else:
+                                    copy_elements(
+                                        steps * count, width, source, row_stride_b, col_stride_b, copied
+                                    )
+                                stride = columns
                             source = copied
-                            stride = columns
                         if packs and width > lanes:
                             multiply(
-                                rows, width, steps, tiles, 1, group, source, stride, y, row_stride_c, adds, 1, 0,
+                                height, width, steps, packed_a, 1, group, source, stride, y, row_stride_c, adds, 1, 0,
                                 0, rows, 0, steps * group,
                             )  # fmt: skip
                         else:
                             multiply(
-                                rows, width, steps, x, row_stride_a, col_stride_a, source, stride, y, row_stride_c,
-                                adds, count, stretch_a, place, run, run_a, 0,
+                                height, width, steps, x, row_stride_a, col_stride_a, source, stride, y,
+                                row_stride_c, adds, count, stretch_a, here, run, run_a, 0,
                             )  # fmt: skip
 
     return function

@@ -23,6 +23,8 @@ from graphc.runtime.gemm_vectors import Emitter, Vectors, counted_loop, joined, 
 from graphc.runtime.intrinsics import WORD
 
 _COMMON = 13
+#: Steps of k in a whole tile between two counts.
+_UNROLLED = 4
 
 
 def panel(vectors: Vectors, *, rows: int, columns: int, masks: bool) -> Emitter:
@@ -42,11 +44,17 @@ def panel(vectors: Vectors, *, rows: int, columns: int, masks: bool) -> Emitter:
         [tile(vectors, rows=h, columns=count, masks=masks and count == 1) for h in heights]
         for count in range(1, columns + 1)
     ]
+    whole = whole_tile(vectors, rows=rows, columns=columns, packs=False)
 
     def emit(
         builder, m, width, k, a, row_stride_a, col_stride_a, b, row_stride_b, c, row_stride_c, accumulate, stretches,
         stretch_a, place, run, run_a, next_a,
     ):  # fmt: skip
+        dense = builder.or_(
+            *(builder.icmp_signed("==", each, WORD(1)) for each in (row_stride_a, col_stride_a))
+        )
+        fast = builder.and_(dense, builder.icmp_signed(">", width, WORD(vectors.lanes)))
+
         def a_tile(count, first, left, wrap, c):
             values = (
                 count, width, k, first, row_stride_a, col_stride_a, b, row_stride_b, c, row_stride_c, accumulate,
@@ -63,7 +71,18 @@ def panel(vectors: Vectors, *, rows: int, columns: int, masks: bool) -> Emitter:
                 builder.icmp_signed("<=", width, WORD(each * vectors.lanes)) for each in range(1, columns)
             ]
             *narrow, widest = map(of_height, tiles)
-            _first_of(builder, list(zip(fits, narrow, strict=True)), widest, values)
+
+            def edge(builder, *values):
+                _first_of(builder, list(zip(fits, narrow, strict=True)), widest, values)
+
+            def full(builder, *_):
+                whole(
+                    builder, width, k, first, row_stride_a, col_stride_a, b, row_stride_b, c, row_stride_c, accumulate,
+                    stretches, stretch_a,
+                )  # fmt: skip
+
+            together = builder.icmp_signed("<=", WORD(rows), lesser(builder, count, left))
+            _first_of(builder, [(builder.and_(fast, together), full)], edge, values)
 
         rows_by_tiles(
             builder, vectors, rows, m, a, row_stride_a, c, row_stride_c, place, run, run_a, next_a, a_tile
@@ -145,6 +164,85 @@ def tile(vectors: Vectors, *, rows: int, columns: int, masks: bool) -> Emitter:
             vectors.store(builder, total, place, mask)
 
     return outlined(f"tile_{rows}_{columns}", _COMMON + 3, emit)
+
+
+def whole_tile(vectors: Vectors, *, rows: int, columns: int, packs: bool) -> Emitter:
+    """Product for exactly `rows` rows and two to `columns` vectors of columns, A having contiguous rows or columns:
+    several steps of k without a count between them.
+
+    It takes `(width, k, a, row_stride_a, col_stride_a, b, row_stride_b, c, row_stride_c, accumulate, stretches,
+    stretch_a)`, and if it packs an address besides, to which vectors of B are copied as they pass by.
+    """
+    tiles = [
+        [_whole(vectors, rows, count, along=along, packs=packs) for along in (True, False)]
+        for count in range(2, columns + 1)
+    ]
+
+    def emit(builder, width, k, a, row_stride_a, col_stride_a, *values):
+        def of_width(along: bool) -> Emitter:
+            *narrow, widest = (each[0 if along else 1] for each in tiles)
+            stride = row_stride_a if along else col_stride_a
+            fits = [
+                builder.icmp_signed("<=", width, WORD(each * vectors.lanes)) for each in range(2, columns)
+            ]
+            return lambda builder, *_: _first_of(
+                builder, list(zip(fits, narrow, strict=True)), widest, (width, k, a, stride, *values)
+            )
+
+        along = builder.icmp_signed("==", col_stride_a, WORD(1))
+        _first_of(builder, [(along, of_width(True))], of_width(False), ())
+
+    return emit
+
+
+def _whole(vectors: Vectors, rows: int, columns: int, *, along: bool, packs: bool) -> Emitter:
+    """`(width, k, a, stride_a, b, row_stride_b, c, row_stride_c, accumulate, stretches, stretch_a)`, and `packed`.
+
+    Along rows of A its rows are `stride_a` apart, else its columns.
+    """
+    parameters = 12 if packs else 11
+
+    def emit(
+        builder, width, k, a, stride_a, b, row_stride_b, c, row_stride_c, accumulate, stretches, stretch_a, *packed
+    ):  # fmt: skip
+        inside = vectors.masks(builder, width, columns) * rows
+        a, b, c, *packed = (vectors.pointer(builder, each) for each in (a, b, c, *packed))
+        lines = [builder.gep(c, [builder.mul(WORD(row), row_stride_c)]) for row in range(rows)]
+        places = [place for line in lines for place in _adjacent(builder, vectors, line, columns)]
+        below = builder.mul(WORD(rows), row_stride_c)
+        start = initial(builder, vectors, places, inside, accumulate, below)
+        firsts = [builder.mul(WORD(row), stride_a) if along else WORD(row) for row in range(rows)]
+
+        def steps(count: int, a, b, *rest):
+            targets, sums = list(rest[: len(packed)]), list(rest[len(packed) :])
+            for step in range(count):
+                row = [vectors.load(builder, each) for each in _adjacent(builder, vectors, b, columns)]
+                for target in targets:
+                    for value, place in zip(row, _adjacent(builder, vectors, target, columns), strict=True):
+                        vectors.store(builder, value, place)
+                targets = [builder.gep(each, [WORD(columns * vectors.lanes)]) for each in targets]
+                for index, first in enumerate(firsts):
+                    place = builder.gep(a, [first])
+                    factor = builder.load(builder.gep(place, [WORD(step)]) if along else place)
+                    factor = vectors.splat(builder, factor)
+                    for at in range(index * columns, (index + 1) * columns):
+                        sums[at] = vectors.multiply_add(builder, factor, row[at % columns], sums[at])
+                b = builder.gep(b, [row_stride_b])
+                a = a if along else builder.gep(a, [stride_a])
+            return builder.gep(a, [WORD(count)]) if along else a, b, *targets, *sums
+
+        def stretch(_, a, b, *rest):
+            many, left = builder.udiv(k, WORD(_UNROLLED)), builder.urem(k, WORD(_UNROLLED))
+            values = counted_loop(builder, many, [a, b, *rest], lambda _, *v: steps(_UNROLLED, *v))
+            _, *rest = counted_loop(builder, left, values, lambda _, *v: steps(1, *v))
+            return builder.gep(a, [stretch_a]), *rest
+
+        values = counted_loop(builder, stretches, [a, b, *packed, *start], stretch)
+        for total, place, mask in zip(values[-len(places) :], places, inside, strict=True):
+            vectors.store(builder, total, place, mask)
+
+    name = f"{'packing' if packs else 'whole'}_{rows}_{columns}_{'along' if along else 'down'}"
+    return outlined(name, parameters, emit)
 
 
 def offsets_of(builder, rows: int, m, row_stride, left, run, wrap) -> list[ir.Value]:
