@@ -91,7 +91,7 @@ def gemm(element: ir.Type, processor: Host) -> Callable[..., None]:
     tall, across = (8, 3) if processor.registers == 32 else (6, 2)
     columns, wide = across * lanes, 8 * lanes
     deepest = _PANEL // (columns * size) & -lanes
-    multiply = word("panel", 17, panel(vectors, rows=tall, columns=across, masks=masks))
+    multiply = word("panel", 19, panel(vectors, rows=tall, columns=across, masks=masks))
     multiply_packing = word("packing", 13, whole_tile(vectors, rows=tall, columns=across, packs=True))
     multiply_halves, multiply_pairs = (
         word(f"paired_{count}", 15, paired(vectors, rows=tall, columns=count)) for count in (1, 2)
@@ -182,6 +182,14 @@ def gemm(element: ir.Type, processor: Host) -> Callable[..., None]:
                         y = c + (top * row_stride_c + left) * size
                         source = b + ((first * k + start) * row_stride_b + left * col_stride_b) * size
                         left += width
+                        # What is read after this panel: the next columns, or the first of the next rows.
+                        ahead, stride_ahead = source, 0
+                        if col_stride_b == 1:
+                            if left < n:
+                                ahead, stride_ahead = source + width * size, row_stride_b
+                            elif start + depth < k:
+                                ahead = b + ((first * k + start + depth) * row_stride_b) * size
+                                stride_ahead = row_stride_b
                         stride = row_stride_b
                         if pairs:
                             if m <= _FEW and masks and col_stride_b == 1:
@@ -239,12 +247,12 @@ def gemm(element: ir.Type, processor: Host) -> Callable[..., None]:
                         if packs and width > lanes:
                             multiply(
                                 height, width, steps, packed_a, 1, group, source, stride, y, row_stride_c, adds, 1, 0,
-                                0, rows, 0, steps * group,
+                                0, rows, 0, steps * group, ahead, stride_ahead,
                             )  # fmt: skip
                         else:
                             multiply(
                                 height, width, steps, x, row_stride_a, col_stride_a, source, stride, y,
-                                row_stride_c, adds, count, stretch_a, here, run, run_a, 0,
+                                row_stride_c, adds, count, stretch_a, here, run, run_a, 0, ahead, stride_ahead,
                             )  # fmt: skip
 
     return function

@@ -172,7 +172,7 @@ def _panel(
         builder, m, width, k, a, row_stride_a, b, row_stride_b, c, row_stride_c, accumulate, stretches, stretch_a,
         place, run, run_a,
     ):  # fmt: skip
-        def tile(count, first, left, wrap, c):
+        def tile(_, count, first, left, wrap, c):
             height(
                 builder, count, width, k, first, row_stride_a, b, row_stride_b, c, row_stride_c, accumulate, stretches,
                 stretch_a, left, run, wrap,

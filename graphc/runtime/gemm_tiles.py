@@ -48,14 +48,16 @@ def panel(vectors: Vectors, *, rows: int, columns: int, masks: bool) -> Emitter:
 
     def emit(
         builder, m, width, k, a, row_stride_a, col_stride_a, b, row_stride_b, c, row_stride_c, accumulate, stretches,
-        stretch_a, place, run, run_a, next_a,
+        stretch_a, place, run, run_a, next_a, ahead, stride_ahead,
     ):  # fmt: skip
+        # The first tiles ask for what comes after this panel, a row each time they count.
+        asked = builder.mul(builder.udiv(k, WORD(_UNROLLED)), builder.mul(stride_ahead, WORD(vectors.size)))
         dense = builder.or_(
             *(builder.icmp_signed("==", each, WORD(1)) for each in (row_stride_a, col_stride_a))
         )
         fast = builder.and_(dense, builder.icmp_signed(">", width, WORD(vectors.lanes)))
 
-        def a_tile(count, first, left, wrap, c):
+        def a_tile(index, count, first, left, wrap, c):
             values = (
                 count, width, k, first, row_stride_a, col_stride_a, b, row_stride_b, c, row_stride_c, accumulate,
                 stretches, stretch_a, left, run, wrap,
@@ -76,9 +78,12 @@ def panel(vectors: Vectors, *, rows: int, columns: int, masks: bool) -> Emitter:
                 _first_of(builder, list(zip(fits, narrow, strict=True)), widest, values)
 
             def full(builder, *_):
+                early = builder.icmp_signed("<", index, WORD(_UNROLLED))
+                here = builder.add(ahead, builder.mul(index, asked))
                 whole(
                     builder, width, k, first, row_stride_a, col_stride_a, b, row_stride_b, c, row_stride_c, accumulate,
-                    stretches, stretch_a,
+                    stretches, stretch_a, builder.select(early, here, b),
+                    builder.select(early, stride_ahead, WORD(0)),
                 )  # fmt: skip
 
             together = builder.icmp_signed("<=", WORD(rows), lesser(builder, count, left))
@@ -88,13 +93,13 @@ def panel(vectors: Vectors, *, rows: int, columns: int, masks: bool) -> Emitter:
             builder, vectors, rows, m, a, row_stride_a, c, row_stride_c, place, run, run_a, next_a, a_tile
         )
 
-    return outlined("panel", _COMMON + 4, emit)
+    return outlined("panel", _COMMON + 6, emit)
 
 
 def rows_by_tiles(
     builder, vectors: Vectors, rows: int, m, a, row_stride_a, c, row_stride_c, place, run, run_a, next_a, write: Emitter
 ) -> None:  # fmt: skip
-    """Walk down A and C in tiles of `rows` rows with `write(count, a, left, wrap, c)`: how many rows there are, where
+    """Walk down A and C in tiles of `rows` rows with `write(index, count, a, left, wrap, c)`: how many rows there are, where
     they begin, and the tile's parameters of runs."""
     packed = builder.icmp_signed("!=", next_a, WORD(0))
     step_c = builder.mul(row_stride_c, WORD(vectors.size * rows))
@@ -109,7 +114,7 @@ def rows_by_tiles(
         offset = builder.add(runs, builder.mul(here, row_stride_a))
         offset = builder.select(packed, builder.mul(index, next_a), offset)
         first = builder.add(a, builder.mul(offset, WORD(vectors.size)))
-        write(count, first, builder.sub(run, here), wrap, c)
+        write(index, count, first, builder.sub(run, here), wrap, c)
         return [builder.add(c, step_c)]
 
     counted_loop(builder, builder.udiv(builder.add(m, WORD(rows - 1)), WORD(rows)), [c], step)
@@ -174,7 +179,7 @@ def whole_tile(vectors: Vectors, *, rows: int, columns: int, packs: bool) -> Emi
     stretch_a)`, and if it packs an address besides, to which vectors of B are copied as they pass by.
     """
     tiles = [
-        [_whole(vectors, rows, count, along=along, packs=packs) for along in (True, False)]
+        [_whole(vectors, rows, count, along=along, packs=packs, asks=count == columns) for along in (True, False)]
         for count in range(2, columns + 1)
     ]
 
@@ -195,32 +200,38 @@ def whole_tile(vectors: Vectors, *, rows: int, columns: int, packs: bool) -> Emi
     return emit
 
 
-def _whole(vectors: Vectors, rows: int, columns: int, *, along: bool, packs: bool) -> Emitter:
+def _whole(vectors: Vectors, rows: int, columns: int, *, along: bool, packs: bool, asks: bool) -> Emitter:
     """`(width, k, a, stride_a, b, row_stride_b, c, row_stride_c, accumulate, stretches, stretch_a)`, and `packed`.
 
     Along rows of A its rows are `stride_a` apart, else its columns.
     """
-    parameters = 12 if packs else 11
+    parameters = 12 if packs else 13
 
     def emit(
-        builder, width, k, a, stride_a, b, row_stride_b, c, row_stride_c, accumulate, stretches, stretch_a, *packed
+        builder, width, k, a, stride_a, b, row_stride_b, c, row_stride_c, accumulate, stretches, stretch_a, more,
+        stride_ahead=None,
     ):  # fmt: skip
         inside = vectors.masks(builder, width, columns) * rows
-        a, b, c, *packed = (vectors.pointer(builder, each) for each in (a, b, c, *packed))
+        a, b, c, more = (vectors.pointer(builder, each) for each in (a, b, c, more))
         lines = [builder.gep(c, [builder.mul(WORD(row), row_stride_c)]) for row in range(rows)]
         places = [place for line in lines for place in _adjacent(builder, vectors, line, columns)]
         below = builder.mul(WORD(rows), row_stride_c)
         start = initial(builder, vectors, places, inside, accumulate, below)
         firsts = [builder.mul(WORD(row), stride_a) if along else WORD(row) for row in range(rows)]
 
-        def steps(count: int, a, b, *rest):
-            targets, sums = list(rest[: len(packed)]), list(rest[len(packed) :])
+        def steps(count: int, a, b, more, *sums):
+            sums, targets = list(sums), [more] if packs else []
+            if asks and not packs and count > 1:
+                for each in _adjacent(builder, vectors, more, columns):
+                    vectors.prefetch(builder, each, 2)
+                more = builder.gep(more, [stride_ahead])
             for step in range(count):
                 row = [vectors.load(builder, each) for each in _adjacent(builder, vectors, b, columns)]
                 for target in targets:
                     for value, place in zip(row, _adjacent(builder, vectors, target, columns), strict=True):
                         vectors.store(builder, value, place)
                 targets = [builder.gep(each, [WORD(columns * vectors.lanes)]) for each in targets]
+                more = targets[0] if targets else more
                 for index, first in enumerate(firsts):
                     place = builder.gep(a, [first])
                     factor = builder.load(builder.gep(place, [WORD(step)]) if along else place)
@@ -229,7 +240,7 @@ def _whole(vectors: Vectors, rows: int, columns: int, *, along: bool, packs: boo
                         sums[at] = vectors.multiply_add(builder, factor, row[at % columns], sums[at])
                 b = builder.gep(b, [row_stride_b])
                 a = a if along else builder.gep(a, [stride_a])
-            return builder.gep(a, [WORD(count)]) if along else a, b, *targets, *sums
+            return builder.gep(a, [WORD(count)]) if along else a, b, more, *sums
 
         def stretch(_, a, b, *rest):
             many, left = builder.udiv(k, WORD(_UNROLLED)), builder.urem(k, WORD(_UNROLLED))
@@ -237,7 +248,7 @@ def _whole(vectors: Vectors, rows: int, columns: int, *, along: bool, packs: boo
             _, *rest = counted_loop(builder, left, values, lambda _, *v: steps(1, *v))
             return builder.gep(a, [stretch_a]), *rest
 
-        values = counted_loop(builder, stretches, [a, b, *packed, *start], stretch)
+        values = counted_loop(builder, stretches, [a, b, more, *start], stretch)
         for total, place, mask in zip(values[-len(places) :], places, inside, strict=True):
             vectors.store(builder, total, place, mask)
 

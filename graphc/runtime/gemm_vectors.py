@@ -114,11 +114,11 @@ class Vectors:
         function = _function(builder, f"llvm.masked.store.{self.suffix}.p0", ir.VoidType(), kinds)
         builder.call(function, [value, at, _LANE(self.size), mask])
 
-    def prefetch(self, builder: ir.IRBuilder, pointer: ir.Value) -> None:
+    def prefetch(self, builder: ir.IRBuilder, pointer: ir.Value, level: int = 3) -> None:
         """Ask for the cache line of an element that is read soon; any address will do."""
         kinds = [pointer.type, _LANE, _LANE, _LANE]
         function = _function(builder, "llvm.prefetch.p0", ir.VoidType(), kinds)
-        builder.call(function, [pointer, _LANE(0), _LANE(3), _LANE(1)])
+        builder.call(function, [pointer, _LANE(0), _LANE(level), _LANE(1)])
 
     def multiply_add(self, builder: ir.IRBuilder, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
         """a * b + c, rounded once wherever the processor can."""
