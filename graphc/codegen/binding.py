@@ -26,6 +26,8 @@ TILE_NS = 4000.0
 MOST_TILES = 64
 # What the rows of one call of a kernel with a product may amount to, so that what follows it finds them in the cache.
 CALL_BYTES = 1 << 19
+# Rows that a product takes at once; where tiles can have multiples of them, no part of one is left over.
+HEIGHT = 8
 PRODUCT_FLOPS_PER_NS, OTHER_FLOPS_PER_NS, BYTES_PER_NS = 150.0, 12.0, 24.0
 
 
@@ -42,7 +44,11 @@ def tile_count(step: Step, rows: int, product_flops: int, other_flops: int, move
         return 0
     work = max(product_flops / PRODUCT_FLOPS_PER_NS + other_flops / OTHER_FLOPS_PER_NS, moved / BYTES_PER_NS)
     least = -(-rows // (BLOCK // step.kept)) if step.kept else 1
-    return max(1, least, min(MOST_TILES, rows // step.block, int(work / TILE_NS)))
+    count = max(1, least, min(MOST_TILES, rows // step.block, int(work / TILE_NS)))
+    if step.block < HEIGHT:
+        return count
+    even = (fewer for fewer in range(count, max(least, count // 2), -1) if rows % (fewer * HEIGHT) == 0)
+    return next(even, count)
 
 
 def group_size(step: Step, tiles: int, rows: int, written: int) -> int:

@@ -99,8 +99,8 @@ def panel(vectors: Vectors, *, rows: int, columns: int, masks: bool) -> Emitter:
 def rows_by_tiles(
     builder, vectors: Vectors, rows: int, m, a, row_stride_a, c, row_stride_c, place, run, run_a, next_a, write: Emitter
 ) -> None:  # fmt: skip
-    """Walk down A and C in tiles of `rows` rows with `write(index, count, a, left, wrap, c)`: how many rows there are, where
-    they begin, and the tile's parameters of runs."""
+    """Walk down A and C in tiles of `rows` rows with `write(index, count, a, left, wrap, c)`: how many rows there are,
+    where they begin, and the parameters of runs that a tile takes."""
     packed = builder.icmp_signed("!=", next_a, WORD(0))
     step_c = builder.mul(row_stride_c, WORD(vectors.size * rows))
     wrap = builder.sub(run_a, builder.mul(builder.sub(run, WORD(1)), row_stride_a))
@@ -179,7 +179,10 @@ def whole_tile(vectors: Vectors, *, rows: int, columns: int, packs: bool) -> Emi
     stretch_a)`, and if it packs an address besides, to which vectors of B are copied as they pass by.
     """
     tiles = [
-        [_whole(vectors, rows, count, along=along, packs=packs, asks=count == columns) for along in (True, False)]
+        [
+            _whole(vectors, rows, count, along=along, packs=packs, asks=count == columns)
+            for along in (True, False)
+        ]
         for count in range(2, columns + 1)
     ]
 

@@ -10,7 +10,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 
 from graphc.runtime import launch
-from graphc.runtime.gemm_vectors import counted_loop
+from graphc.runtime.gemm_vectors import counted_loop, joined
 from graphc.runtime.intrinsics import WORD, call_symbol, define
 from graphc.runtime.outline import MEMBER
 
@@ -66,7 +66,7 @@ def _refused(builder: ir.IRBuilder, guards: ir.Value) -> ir.Value:
 
 
 def _run_tiles(builder: ir.IRBuilder, steps: ir.Value, s: ir.Value, first: ir.Value, end: ir.Value) -> None:
-    """Call the kernel for tiles `first` up to `end`, a group at a time."""
+    """Call the kernel for tiles `first` up to `end`, in groups as large as allowed and as equal as they can be."""
     count, rows, group = (
         _read(position, builder, steps, s) for position in (launch.TILES, launch.ROWS, launch.GROUP)
     )
@@ -80,8 +80,20 @@ def _run_tiles(builder: ir.IRBuilder, steps: ir.Value, s: ir.Value, first: ir.Va
         builder.call(kernel, [low, high, arguments])
         return [after]
 
-    calls = builder.udiv(builder.add(builder.sub(end, first), builder.sub(group, WORD(1))), group)
+    wanted = builder.sub(end, first)
+    once, before = _least(builder, wanted, WORD(1)), builder.block
+    with builder.if_then(builder.icmp_signed(">", wanted, group), likely=False):
+        several = _parts(builder, wanted, group)
+        equal = _parts(builder, wanted, several)
+        after = builder.block
+    calls = joined(builder, (once, before), (several, after))
+    group = joined(builder, (group, before), (equal, after))
     counted_loop(builder, calls, [first], call)
+
+
+def _parts(builder: ir.IRBuilder, count: ir.Value, size: ir.Value) -> ir.Value:
+    """How many parts of `size` hold `count`."""
+    return builder.udiv(builder.add(count, builder.sub(size, WORD(1))), size)
 
 
 def _most_chunks(builder: ir.IRBuilder, steps: ir.Value, count: ir.Value) -> ir.Value:
