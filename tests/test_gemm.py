@@ -141,6 +141,29 @@ def test_transposed_left_factors_are_packed_tile_by_tile(compiled: tuple[np.dtyp
         check(product, a, b, m % 2, rng)
 
 
+def test_panels_are_packed_while_the_first_tile_reads_them(compiled: tuple[np.dtype, Product]) -> None:
+    dtype, product = compiled
+    rng = np.random.default_rng(6)
+    shapes = [
+        *itertools.product((48, 55, 129, 136, 260), (33, 50, 96, 100, 112), (1, 3, 4, 66)),
+        *itertools.product((24, 31), (1024 + extra for extra in (0, 16, 48, 5)), (2, 9)),
+        *itertools.product((17, 130), (48, 100), (255, 257, 514, 790)),
+    ]
+    sides = itertools.cycle(itertools.product(("rows", "columns", "padded"), ("rows", "padded")))
+    for (m, n, k), (left, right) in zip(shapes, sides, strict=False):
+        a, b = matrix(rng, m, k, left, dtype), matrix(rng, k, n, right, dtype)
+        check(product, a, b, (m + n + k) % 2, rng)
+
+
+def test_products_of_every_remainder_by_a_tile(compiled: tuple[np.dtype, Product]) -> None:
+    dtype, product = compiled
+    rng = np.random.default_rng(7)
+    for m, n in itertools.product(range(8, 17), range(16, 65)):
+        k = 16 + (m * 49 + n) % 5
+        a, b = matrix(rng, m, k, ("rows", "columns")[n % 2], dtype), matrix(rng, k, n, "rows", dtype)
+        check(product, a, b, m % 2, rng)
+
+
 @pytest.mark.parametrize(("left", "right"), list(itertools.product(LAYOUTS, LAYOUTS)))
 def test_a_row_has_the_same_bytes_however_rows_are_split(
     compiled: tuple[np.dtype, Product], left: str, right: str
@@ -156,6 +179,8 @@ def test_a_row_has_the_same_bytes_however_rows_are_split(
         (31, 3, 7),
         (40, 6, 33),
         (9, 16, 1),
+        (140, 112, 270),
+        (60, 100, 6),
     ]
     for m, n, k in shapes:
         a, b = matrix(rng, m, k, left, dtype), matrix(rng, k, n, right, dtype)
@@ -223,6 +248,9 @@ def test_nothing_is_read_beyond_the_matrices(
         (7, 35, 13),
         (50, 1, 21),
         (49, 130, 9),
+        (131, 96, 9),
+        (56, 50, 5),
+        (16, 32, 7),
     ]:
         a = at_the_end(matrix(rng, m, k, left, dtype))
         b = at_the_end(matrix(rng, k, n, right, dtype))
