@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from graphc.loops import FUNCTIONS, ORDERS, Axis, Call, Expr, Load, Loop, children, walk
+from graphc.loops import ORDERS, Axis, Call, Expr, Load, Loop, children
 from graphc.lower.axes import (
     Contraction,
     affine,
@@ -27,11 +27,11 @@ from graphc.lower.axes import (
 )
 from graphc.lower.factors import lay_out_factors
 from graphc.lower.order import Order
+from graphc.lower.recompute import CHEAP, operations, recompute
 from graphc.lower.values import NestProgram, Value, renumber, sources
 from graphc.size import symbol
 from graphc.types import Dim, Shape
 
-CHEAP = 6  # floating-point operations up to which a value is computed again instead of kept
 TILES = "__tiles"  # begins the names of sizes that count tiles
 MOST_MEMBERS = 96  # nests of one kernel: compile time grows faster than linearly beyond
 
@@ -85,11 +85,6 @@ class Group:
         return [s for s in dict.fromkeys(found) if s not in inside]
 
 
-def operations(loop: Loop) -> int:
-    """The cost of one element of ``loop`` in floating-point operations."""
-    return sum(FUNCTIONS[e.fn].cost for e in walk(loop.expr) if isinstance(e, Call))
-
-
 def tiles_symbol(number: int) -> str:
     return f"{TILES}{number}"
 
@@ -97,15 +92,23 @@ def tiles_symbol(number: int) -> str:
 def fuse(program: NestProgram) -> tuple[NestProgram, tuple[Group, ...]]:
     """``program`` with factors of loops laid out and reductions over rows split, and its nests grouped into kernels
     in a valid order."""
-    split = split_reductions(lay_out_factors(program))
+    laid_out = lay_out_factors(program)
+    split, new = split_reductions(laid_out)
+    groups = _Fusion(split).run()
+    stored = {k for group in groups for k in group.reads()}
+    again = recompute(laid_out, [k for k, number in new.items() if number in stored])
+    if again is laid_out:
+        return split, groups
+    split, _ = split_reductions(again)
     return split, _Fusion(split).run()
 
 
 # ------------------------------------------------------------------------------------ splitting reductions
 
 
-def split_reductions(program: NestProgram) -> NestProgram:
-    """Every reduction whose outermost axis is a reduced one becomes partial results a tile and their combination."""
+def split_reductions(program: NestProgram) -> tuple[NestProgram, dict[int, int]]:
+    """Every reduction whose outermost axis is a reduced one becomes partial results a tile and their combination; with
+    the new number of each value."""
     values: list[Value] = []
     new: dict[int, int] = {}
     for original in program.values:
@@ -117,12 +120,8 @@ def split_reductions(program: NestProgram) -> NestProgram:
             new[original.number] = value.number
         values.append(value)
     outputs = {name: new[k] for name, k in program.outputs.items()}
-    return replace(
-        program,
-        values=tuple(values),
-        outputs=outputs,
-        updates={new[a]: new[b] for a, b in program.updates.items()},
-    )
+    updates = {new[a]: new[b] for a, b in program.updates.items()}
+    return replace(program, values=tuple(values), outputs=outputs, updates=updates), new
 
 
 def _splits(loop: Loop, values: Sequence[Value]) -> bool:
@@ -243,7 +242,7 @@ class _Fusion:
         if whole or nest.number in self.stored:
             return False
         computed = {self.program.root(s) for s in sources(nest.value)} & set(self.nests)
-        return bool(computed) and computed <= self.stored and operations(nest.loop) <= CHEAP
+        return bool(computed) and computed <= self.stored and operations(nest.loop.expr) <= CHEAP
 
     def producers(self, nest: Nest) -> Iterator[int]:
         for source in sources(nest.value):

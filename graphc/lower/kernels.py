@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 
 from graphc.loops import ORDERS, Load
 from graphc.lower.axes import dims, is_identity
-from graphc.lower.fuse import CHEAP, Group, Nest, operations
+from graphc.lower.fuse import Group, Nest
+from graphc.lower.recompute import CHEAP, operations
 from graphc.types import Shape, product
 
 BLOCK = 1 << 18  # bytes that the rows of a product may have which a call keeps for itself
@@ -249,7 +250,7 @@ def _is_cheap(nest: Nest, by_number: Mapping[int, Nest], places: Mapping[int, st
     passing = any(
         places.get(r) in ("again", "register") and not is_row_scalar(by_number[r], rows) for r in reads
     )
-    return operations(nest.loop) <= CHEAP and not passing
+    return operations(nest.loop.expr) <= CHEAP and not passing
 
 
 class _Kept:
