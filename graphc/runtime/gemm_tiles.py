@@ -51,7 +51,7 @@ def panel(vectors: Vectors, *, rows: int, columns: int, masks: bool) -> Emitter:
         stretch_a, place, run, run_a, next_a, ahead, stride_ahead,
     ):  # fmt: skip
         # The first tiles ask for what comes after this panel, a row each time they count.
-        asked = builder.mul(builder.udiv(k, WORD(_UNROLLED)), builder.mul(stride_ahead, WORD(vectors.size)))
+        asked = builder.mul(builder.udiv(k, WORD(_UNROLLED // 2)), builder.mul(stride_ahead, WORD(vectors.size)))
         dense = builder.or_(
             *(builder.icmp_signed("==", each, WORD(1)) for each in (row_stride_a, col_stride_a))
         )
@@ -78,8 +78,10 @@ def panel(vectors: Vectors, *, rows: int, columns: int, masks: bool) -> Emitter:
                 _first_of(builder, list(zip(fits, narrow, strict=True)), widest, values)
 
             def full(builder, *_):
-                early = builder.icmp_signed("<", index, WORD(_UNROLLED))
-                here = builder.add(ahead, builder.mul(index, asked))
+                early = builder.icmp_signed("<", index, WORD(2 * columns))
+                column = builder.mul(builder.lshr(index, WORD(1)), WORD(vectors.lanes * vectors.size))
+                here = builder.add(ahead, column)
+                here = builder.add(here, builder.mul(builder.and_(index, WORD(1)), asked))
                 whole(
                     builder, width, k, first, row_stride_a, col_stride_a, b, row_stride_b, c, row_stride_c, accumulate,
                     stretches, stretch_a, builder.select(early, here, b),
@@ -225,9 +227,9 @@ def _whole(vectors: Vectors, rows: int, columns: int, *, along: bool, packs: boo
         def steps(count: int, a, b, more, *sums):
             sums, targets = list(sums), [more] if packs else []
             if asks and not packs and count > 1:
-                for each in _adjacent(builder, vectors, more, columns):
-                    vectors.prefetch(builder, each, 2)
-                more = builder.gep(more, [stride_ahead])
+                for _ in range(2):
+                    vectors.prefetch(builder, more, 2)
+                    more = builder.gep(more, [stride_ahead])
             for step in range(count):
                 row = [vectors.load(builder, each) for each in _adjacent(builder, vectors, b, columns)]
                 for target in targets:
