@@ -18,7 +18,7 @@ from graphc.codegen.scalar import constant, identity_element
 from graphc.codegen.sorts import write_sort
 from graphc.codegen.statements import Statements
 from graphc.lower.fuse import Nest
-from graphc.lower.kernels import BLOCK, Inner, Kernel, Product, Rows, Sort, inner_axes, row_bytes
+from graphc.lower.kernels import BLOCK, Addition, Inner, Kernel, Product, Rows, Sort, inner_axes, row_bytes
 from graphc.lower.schedule import Schedule
 from graphc.size import symbol
 from graphc.types import Dim, product
@@ -44,6 +44,8 @@ class _KernelWriter:
             self.access.row_scalars = {}  # a register lives as long as the row; other segments read memory
             if isinstance(segment, Product):
                 self.product(segment.nest)
+            elif isinstance(segment, Addition):
+                write_product(self.frame, segment.nest, self.rows, "lo", "hi", segment)
             elif isinstance(segment, Sort):
                 write_sort(self.frame, segment.nest, self.rows)
             else:

@@ -8,11 +8,15 @@ from contextlib import ExitStack
 from graphc.codegen.frame import Frame, sum_of
 from graphc.lower.axes import Affine, Contraction, strides
 from graphc.lower.fuse import Nest
+from graphc.lower.kernels import Addition
 from graphc.types import product
 
 
-def write_product(frame: Frame, nest: Nest, rows: int, first: str, end: str) -> None:
-    """The product that ``nest`` is, over the rows ``first`` to ``end`` of a kernel with ``rows`` row axes."""
+def write_product(
+    frame: Frame, nest: Nest, rows: int, first: str, end: str, addition: Addition | None = None
+) -> None:
+    """The product that ``nest`` is, over the rows ``first`` to ``end`` of a kernel with ``rows`` row axes, and the
+    ``addition`` that is made of it."""
     p = nest.product
     assert p is not None
     walked = p.rows[:rows]
@@ -33,7 +37,7 @@ def write_product(frame: Frame, nest: Nest, rows: int, first: str, end: str) -> 
             _gemm(frame, nest, p, count, at, walked, empty=True)
         for depth, axis in enumerate(sums, len(at)):
             at[axis] = _enter(frame, loops, depth, p, axis)
-        _gemm(frame, nest, p, count, at, walked)
+        _gemm(frame, nest, p, count, at, walked, addition)
 
 
 def _enter(frame: Frame, loops: ExitStack, depth: int, p: Contraction, axis: int) -> str:
@@ -49,6 +53,7 @@ def _gemm(
     m: str,
     at: Mapping[int, str],
     walked: tuple[int, ...],
+    addition: Addition | None = None,
     *,
     empty: bool = False,
 ) -> None:
@@ -59,13 +64,17 @@ def _gemm(
     left, right = _start(frame, p.left, p.walk_left, at), _start(frame, p.right, p.walk_right, at)
     if nest.number in frame.blocks and walked:  # rows count from the call's first
         at = {**at, walked[-1]: "0" if at[walked[-1]] == "lo" else f"({at[walked[-1]]} - lo)"}
-    result = _start(frame, nest.number, out, at, head)
+    result = _start(frame, nest.number if addition is None else addition.total.number, out, at, head)
     row_left, row_right = _step(frame, p.walk_left, p.m), _step(frame, p.walk_right, p.k)
     column_left, column_right = _step(frame, p.walk_left, p.k), _step(frame, p.walk_right, p.n)
     n, k = frame.size(p.size(p.n)), "0" if empty else frame.size(p.size(p.k))
     row_out = frame.size(out.stride[p.m[-1]]) if p.m else n
     windows = "" if empty or not (p.windows or p.runs) else "windows_"
     more = f", {_groups(frame, p, p.windows, '1')}, {_groups(frame, p, p.runs, m, p.m)}" if windows else ""
+    if addition is not None:
+        factor = "1.0" if addition.factor is None else f"{frame.buffer(addition.factor.source)}[0]"
+        number = factor if addition.factor is not None else f"{p.dtype.short}({factor})"
+        windows, more = "scaled_", f", {'-' if addition.negative else ''}{number}"
     name = "gemm_accumulate_" if p.sums and not empty else "gemm_"
     frame.put(
         f"{name}{windows}{p.dtype.short}({m}, {n}, {k}, {left}, {row_left}, {column_left}, "

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from graphc.loops import ORDERS, Load
+from graphc.loops import ORDERS, Call, Load
 from graphc.lower.axes import dims, is_identity
 from graphc.lower.fuse import Group, Nest
 from graphc.lower.recompute import CHEAP, operations
@@ -21,6 +21,7 @@ from graphc.types import Shape, product
 
 BLOCK = 1 << 18  # bytes that the rows of a product may have which a call keeps for itself
 MOST_ROW = BLOCK // 32  # or a product would see too few of them at once
+LEAST_COLUMNS = 32  # of a product that is added to memory as it is: those of few columns are summed in pairs
 
 
 @dataclass(slots=True)
@@ -54,6 +55,21 @@ class Product:
 
 
 @dataclass(frozen=True, slots=True)
+class Addition:
+    """A matrix product that is added, times a number, to memory which is updated in place: it is stored nowhere."""
+
+    nest: Nest
+    scaled: Nest | None  # the product times ``factor``
+    total: Nest
+    factor: Load | None
+    negative: bool
+
+    @property
+    def nests(self) -> list[Nest]:
+        return [self.nest, *([] if self.scaled is None else [self.scaled]), self.total]
+
+
+@dataclass(frozen=True, slots=True)
 class Sort:
     """Rows put in order, one by one."""
 
@@ -64,7 +80,7 @@ class Sort:
         return [self.nest]
 
 
-Segment = Rows | Product | Sort
+Segment = Rows | Product | Addition | Sort
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +111,8 @@ def arrange(group: Group, stored: frozenset[int], overwrites: Mapping[int, int])
     """The kernel of ``group``. ``stored`` values need memory for readers outside; ``overwrites`` maps a value to the
     one whose memory it takes over, so that it must be written after the last read of that."""
     segments = tuple(_segments(group, overwrites))
+    added = _added(segments, stored, overwrites)
+    segments = segments if added is None else (added,)
     return Kernel(group, segments, dict(_places(group, segments, stored, overwrites)))
 
 
@@ -110,6 +128,53 @@ def _segments(group: Group, overwrites: Mapping[int, int]) -> Iterator[Segment]:
         yield Product(nest) if nest.product is not None else Sort(nest)
     if pending:
         yield Rows(_inner_loops(pending, len(group.rows), overwrites))
+
+
+def _added(
+    segments: Sequence[Segment], stored: frozenset[int], overwrites: Mapping[int, int]
+) -> Addition | None:
+    """The one segment that these are, if they add a product to what its only reader overwrites."""
+    match segments:
+        case (Product(nest), Rows((Inner(_, [*scaled, total]),))) if nest.number not in stored and nest.product:
+            p = nest.product
+        case _:
+            return None
+    columns = p.size(p.n)
+    plain = not (nest.partial or p.sums or p.windows or p.runs) and nest.loop.dtype.is_float
+    if not plain or len(scaled) > 1 or total.number not in overwrites or total.loop.combine:
+        return None
+    if not isinstance(columns, int) or columns < LEAST_COLUMNS:
+        return None
+    here, source, factor = total.loop.expr, nest.number, None
+    if scaled:
+        match scaled[0].loop.expr:
+            case Call("mul", (Load(first) as a, Load(second) as b)) if source in (first, second):
+                factor = b if first == source else a
+            case _:
+                return None
+        source = scaled[0].number
+        if factor.index or factor.dtype is not nest.loop.dtype or source in stored:
+            return None
+    match here:
+        case Call(("add" | "sub") as fn, (Load(old), Load(new))) if (old, new) == (
+            overwrites[total.number],
+            source,
+        ):
+            pass
+        case Call("add" as fn, (Load(new), Load(old))) if (old, new) == (overwrites[total.number], source):
+            pass
+        case _:
+            return None
+    step_by_step = all(
+        len(load.index) == len(total.order) and is_identity(load.index, total.order)
+        for n in (*scaled, total)
+        for load in n.loop.loads()
+        if load is not factor
+    )
+    same = nest.loop.axes == total.loop.axes and total.loop.dtype is nest.loop.dtype
+    if not (step_by_step and same):
+        return None
+    return Addition(nest, scaled[0] if scaled else None, total, factor, fn == "sub")
 
 
 def _inner_loops(nests: Sequence[Nest], rows: int, overwrites: Mapping[int, int]) -> tuple[Inner, ...]:
@@ -190,7 +255,11 @@ def _places(
     by_number = {n.number: n for n in group.nests}
     kept = _Kept(segments, overwrites, len(group.rows))
     places: dict[int, str] = {}
+    adding = {n.number for s in segments if isinstance(s, Addition) for n in s.nests}
     for nest in group.nests:
+        if nest.number in adding:
+            yield nest.number, "memory" if nest.number in overwrites else "register"
+            continue
         readers = [r for r in group.nests if any(load.source == nest.number for load in r.loop.loads())]
         place = _place(nest, readers, segment_of, inner_of, stored, len(group.rows))
         if place == "scratch" and _is_cheap(nest, by_number, places, len(group.rows)) and kept(nest, readers):
@@ -291,6 +360,7 @@ class _Kept:
 
 __all__ = [
     "BLOCK",
+    "Addition",
     "Inner",
     "Kernel",
     "Product",

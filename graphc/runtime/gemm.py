@@ -21,7 +21,8 @@
 `(m, n, k, a, row_stride_a, col_stride_a, b, row_stride_b, col_stride_b, c, row_stride_c, accumulate, stretches,
 stretch_a, run, run_a)`, with addresses, and strides in elements. Any of m, n, k and stretches may be 0; without
 `accumulate`, k = 0 writes zeros. A and B may have any strides (be transposed, sliced, repeated), columns of C are
-contiguous, and C overlaps neither. For windows, columns of A come in `stretches` of k, which begin `stretch_a`
+contiguous, and C overlaps neither. `accumulate` other than 0 and 1 is the bits of a float64, times which products are
+added to C; n must then exceed a vector's elements. For windows, columns of A come in `stretches` of k, which begin `stretch_a`
 elements apart, while B has stretches * k rows; and rows of A come in runs of `run`, which begin `run_a` apart.
 
 A call is serial: rows are split over threads by the caller. A row has the same bytes however they are split:
@@ -118,6 +119,7 @@ def gemm(element: ir.Type, processor: Host) -> Callable[..., None]:
             k = 0
             stretches = 1
         run = maximum_i64(run, 1)
+        scaled = accumulate != 0 and accumulate != 1
         plain = stretches == 1 and run >= m
         if n == 1 and plain and col_stride_a == 1 and row_stride_b == 1:
             for i in range(m):
@@ -132,7 +134,7 @@ def gemm(element: ir.Type, processor: Host) -> Callable[..., None]:
             a, b = b, a
             col_stride_a, row_stride_b = row_stride_b, col_stride_a
         done = 0
-        if m == 1 and col_stride_b == 1 and n > lanes:
+        if m == 1 and col_stride_b == 1 and n > lanes and not scaled:
             while n - done >= wide:
                 width = wide
                 x, y = b + done * size, c + done * size
@@ -154,7 +156,7 @@ def gemm(element: ir.Type, processor: Host) -> Callable[..., None]:
         if row_stride_a == 1:
             together = maximum_i64(quotient(deepest // 2, maximum_i64(k, 1)), 1)
         whole_b = masks or remainder(n - done, lanes) == 0
-        if whole_b and not copies and m <= 2 * tall:
+        if whole_b and not copies and m <= 2 * tall and not scaled:
             depth = maximum_i64(k, 1)
             together = stretches
         copied, tiles = room(), block()
@@ -165,7 +167,7 @@ def gemm(element: ir.Type, processor: Host) -> Callable[..., None]:
             count = minimum_i64(stretches - first, together)
             for start in range(0, maximum_i64(k, 1), depth):
                 steps = minimum_i64(k - start, depth)
-                adds = accumulate if start + first == 0 else 1
+                adds = accumulate if scaled or start + first == 0 else 1
                 for top in range(0, m, most):
                     rows = minimum_i64(m - top, most)
                     place = remainder(top, run)

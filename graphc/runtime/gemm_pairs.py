@@ -15,7 +15,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from graphc.runtime.gemm_tiles import initial, offsets_of, rows_by_tiles
+from graphc.runtime.gemm_tiles import adds, initial, offsets_of, rows_by_tiles
 from graphc.runtime.gemm_vectors import Emitter, Vectors, counted_loop, joined, lesser, outlined, shuffled
 from graphc.runtime.intrinsics import WORD
 
@@ -198,7 +198,9 @@ def _tile(
         offsets = offsets_of(builder, rows, m, row_stride_a, left, run, wrap)
         lines = [lesser(builder, WORD(row), builder.sub(m, WORD(1))) for row in range(rows)]
         places = [builder.gep(vectors.pointer(builder, c), [builder.mul(i, row_stride_c)]) for i in lines]
-        before = initial(builder, vectors, places, [mask] * rows, accumulate, builder.mul(m, row_stride_c))
+        before = initial(
+            builder, vectors, places, [mask] * rows, adds(builder, accumulate), builder.mul(m, row_stride_c)
+        )
         more = [mask] if masked else []
 
         def pair(_, a, b, *sums):

@@ -151,7 +151,7 @@ def tile(vectors: Vectors, *, rows: int, columns: int, masks: bool) -> Emitter:
         lines = [builder.gep(vectors.pointer(builder, c), [builder.mul(i, row_stride_c)]) for i in indices]
         places = [place for line in lines for place in _adjacent(builder, vectors, line, columns)]
         below = builder.mul(m, row_stride_c)
-        start = initial(builder, vectors, places, inside * rows, accumulate, below)
+        start = initial(builder, vectors, places, inside * rows, adds(builder, accumulate), below)
 
         def step(_, a, b, *sums):
             sources = zip(_adjacent(builder, vectors, b, columns), inside, strict=True)
@@ -167,8 +167,7 @@ def tile(vectors: Vectors, *, rows: int, columns: int, masks: bool) -> Emitter:
 
         pointers = vectors.pointer(builder, a), vectors.pointer(builder, b)
         _, _, *sums = counted_loop(builder, stretches, [*pointers, *start], stretch)
-        for total, place, mask in zip(sums, places, inside * rows, strict=True):
-            vectors.store(builder, total, place, mask)
+        store_sums(builder, vectors, sums, places, inside * rows, accumulate)
 
     return outlined(f"tile_{rows}_{columns}", _COMMON + 3, emit)
 
@@ -221,7 +220,7 @@ def _whole(vectors: Vectors, rows: int, columns: int, *, along: bool, packs: boo
         lines = [builder.gep(c, [builder.mul(WORD(row), row_stride_c)]) for row in range(rows)]
         places = [place for line in lines for place in _adjacent(builder, vectors, line, columns)]
         below = builder.mul(WORD(rows), row_stride_c)
-        start = initial(builder, vectors, places, inside, accumulate, below)
+        start = initial(builder, vectors, places, inside, adds(builder, accumulate), below)
         firsts = [builder.mul(WORD(row), stride_a) if along else WORD(row) for row in range(rows)]
 
         def steps(count: int, a, b, more, *sums):
@@ -254,8 +253,7 @@ def _whole(vectors: Vectors, rows: int, columns: int, *, along: bool, packs: boo
             return builder.gep(a, [stretch_a]), *rest
 
         values = counted_loop(builder, stretches, [a, b, more, *start], stretch)
-        for total, place, mask in zip(values[-len(places) :], places, inside, strict=True):
-            vectors.store(builder, total, place, mask)
+        store_sums(builder, vectors, values[-len(places) :], places, inside, accumulate)
 
     name = f"{'packing' if packs else 'whole'}_{rows}_{columns}_{'along' if along else 'down'}"
     return outlined(name, parameters, emit)
@@ -278,10 +276,31 @@ def _adjacent(builder, vectors: Vectors, start: ir.Value, count: int) -> list[ir
     return [builder.gep(start, [WORD(j * vectors.lanes)]) for j in range(count)]
 
 
+def adds(builder, accumulate) -> ir.Value:
+    """Whether sums go on from what stands in C."""
+    return builder.icmp_signed("==", accumulate, WORD(1))
+
+
+def store_sums(builder, vectors: Vectors, sums, places, masks, accumulate) -> None:
+    """Put sums into C, or add them times a number to it, if `accumulate` is one: it is then the bits of a float64."""
+    scaled = builder.icmp_unsigned(">", accumulate, WORD(1))
+    before = builder.block
+    with builder.if_then(scaled, likely=False):
+        number = builder.bitcast(accumulate, ir.DoubleType())
+        number = number if vectors.size == 8 else builder.fptrunc(number, vectors.element)
+        factor = vectors.splat(builder, number)
+        old = [vectors.load(builder, place, mask) for place, mask in zip(places, masks, strict=True)]
+        new = [vectors.multiply_add(builder, factor, x, c) for x, c in zip(sums, old, strict=True)]
+        after = builder.block
+    results = [joined(builder, (x, before), (y, after)) for x, y in zip(sums, new, strict=True)]
+    for result, place, mask in zip(results, places, masks, strict=True):
+        vectors.store(builder, result, place, mask)
+
+
 def initial(builder, vectors: Vectors, places, masks, accumulate, below) -> Sequence[ir.Value]:
     """What stands in C if the tile adds to it, else zeros; C of the tile below is asked for in good time."""
     before = builder.block
-    with builder.if_then(builder.icmp_signed("!=", accumulate, WORD(0))):
+    with builder.if_then(accumulate):
         loaded = [vectors.load(builder, place, mask) for place, mask in zip(places, masks, strict=True)]
         for place in places:
             vectors.prefetch(builder, builder.gep(place, [below]))

@@ -52,15 +52,17 @@ float32 with an integer float64, so wrap: ``i32(a + b)``, ``a * f32(n)``.
 External functions have C ABI, take int64 only and return nothing; they are compiled on first use
 (`externals.SOURCES` lists them): ``gemm_f32(m, n, k, a, row_stride_a, col_stride_a, b, row_stride_b,
 col_stride_b, c, row_stride_c)`` with addresses of elements and strides in elements, ``gemm_f64``, and
-``gemm_accumulate_f32``, ``gemm_accumulate_f64``, which add to C. ``gemm_windows_f32(..., stretches, stretch_a, run,
-run_a)``, ``gemm_windows_f64`` and their ``gemm_accumulate_windows_`` forms take the columns of A in stretches of k that
-begin ``stretch_a`` elements apart, and its rows in runs of ``run`` that begin ``run_a`` apart. ``argsort_f32(x,
-stride, n, y, flip)`` and its like for every type put the order of n elements at ``x`` into words at ``y``, which has
-room for 4 n.
+``gemm_accumulate_f32``, ``gemm_accumulate_f64``, which add to C; ``gemm_scaled_f32(..., number)`` and
+``gemm_scaled_f64`` add the product times a number, for more columns than a vector has elements.
+``gemm_windows_f32(..., stretches, stretch_a, run, run_a)``, ``gemm_windows_f64`` and their
+``gemm_accumulate_windows_`` forms take the columns of A in stretches of k that begin ``stretch_a`` elements apart, and
+its rows in runs of ``run`` that begin ``run_a`` apart. ``argsort_f32(x, stride, n, y, flip)`` and its like for every
+type put the order of n elements at ``x`` into words at ``y``, which has room for 4 n.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from llvmlite import ir
@@ -192,6 +194,8 @@ __all__ = [
     "gemm_accumulate_windows_f64",
     "gemm_f32",
     "gemm_f64",
+    "gemm_scaled_f32",
+    "gemm_scaled_f64",
     "gemm_windows_f32",
     "gemm_windows_f64",
     "i32",
@@ -329,9 +333,22 @@ scalar_f32 = define("scalar_f32", types.float32, _entry_of_block, partial(_scala
 scalar_f64 = define("scalar_f64", types.float64, _entry_of_block, partial(_scalar, ir.DoubleType()))
 
 
+def _gemm_scaled(suffix: str, builder: ir.IRBuilder, *values: ir.Value) -> None:
+    """The product times a number, whose bits no product takes for the words 0 and 1, added to C."""
+    number = values[11] if suffix == "f64" else builder.fpext(values[11], ir.DoubleType())
+    bits = builder.bitcast(number, WORD)
+    special = builder.icmp_unsigned("<", bits, WORD(2))
+    scale = builder.select(special, WORD(-(1 << 63)), bits)
+    _call_gemm(builder, suffix, [*values[:11], scale, WORD(1), WORD(0), values[0], WORD(0)])
+
+
+def _call_gemm(builder: ir.IRBuilder, suffix: str, values: Sequence[ir.Value]) -> None:
+    call_symbol(builder, f"graphc_gemm_{suffix}", ir.VoidType(), values)
+
+
 def _gemm(suffix: str, accumulate: int, builder: ir.IRBuilder, *values: ir.Value) -> None:
     windows = values[11:] or (WORD(1), WORD(0), values[0], WORD(0))
-    call_symbol(builder, f"graphc_gemm_{suffix}", ir.VoidType(), [*values[:11], WORD(accumulate), *windows])
+    _call_gemm(builder, suffix, [*values[:11], WORD(accumulate), *windows])
 
 
 def _product(name: str, suffix: str, accumulate: int, parameters: int) -> Word:
@@ -347,6 +364,10 @@ gemm_accumulate_f32, gemm_accumulate_f64 = (
 gemm_windows_f32, gemm_windows_f64 = (_product("gemm_windows", suffix, 0, 15) for suffix in ("f32", "f64"))
 gemm_accumulate_windows_f32, gemm_accumulate_windows_f64 = (
     _product("gemm_accumulate_windows", suffix, 1, 15) for suffix in ("f32", "f64")
+)
+gemm_scaled_f32, gemm_scaled_f64 = (
+    define(f"gemm_scaled_{suffix}", types.void, [*[types.int64] * 11, number], partial(_gemm_scaled, suffix))
+    for suffix, number in (("f32", types.float32), ("f64", types.float64))
 )
 
 
