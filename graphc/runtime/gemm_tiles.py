@@ -221,6 +221,9 @@ def _whole(vectors: Vectors, rows: int, columns: int, *, along: bool, packs: boo
         places = [place for line in lines for place in _adjacent(builder, vectors, line, columns)]
         below = builder.mul(WORD(rows), row_stride_c)
         start = initial(builder, vectors, places, inside, adds(builder, accumulate), below)
+        with builder.if_then(scales(builder, accumulate), likely=False):
+            for place in places:
+                vectors.prefetch(builder, place, write=True)
         firsts = [builder.mul(WORD(row), stride_a) if along else WORD(row) for row in range(rows)]
 
         def steps(count: int, a, b, more, *sums):
@@ -281,11 +284,15 @@ def adds(builder, accumulate) -> ir.Value:
     return builder.icmp_signed("==", accumulate, WORD(1))
 
 
+def scales(builder, accumulate) -> ir.Value:
+    """Whether sums are added to C times a number."""
+    return builder.icmp_unsigned(">", accumulate, WORD(1))
+
+
 def store_sums(builder, vectors: Vectors, sums, places, masks, accumulate) -> None:
     """Put sums into C, or add them times a number to it, if `accumulate` is one: it is then the bits of a float64."""
-    scaled = builder.icmp_unsigned(">", accumulate, WORD(1))
     before = builder.block
-    with builder.if_then(scaled, likely=False):
+    with builder.if_then(scales(builder, accumulate), likely=False):
         number = builder.bitcast(accumulate, ir.DoubleType())
         number = number if vectors.size == 8 else builder.fptrunc(number, vectors.element)
         factor = vectors.splat(builder, number)

@@ -114,11 +114,18 @@ class Vectors:
         function = _function(builder, f"llvm.masked.store.{self.suffix}.p0", ir.VoidType(), kinds)
         builder.call(function, [value, at, _LANE(self.size), mask])
 
-    def prefetch(self, builder: ir.IRBuilder, pointer: ir.Value, level: int = 3) -> None:
-        """Ask for the cache line of an element that is read soon; any address will do."""
+    def prefetch(self, builder: ir.IRBuilder, pointer: ir.Value, level: int = 3, *, write: bool = False) -> None:
+        """Ask for the cache line of an element that is read soon, or also written; any address will do.
+
+        Args:
+            builder: where to put the instruction.
+            pointer: an element of the line.
+            level: 3 for the first-level cache, 2 for the second-level one.
+            write: the line is to be this processor's own.
+        """
         kinds = [pointer.type, _LANE, _LANE, _LANE]
         function = _function(builder, "llvm.prefetch.p0", ir.VoidType(), kinds)
-        builder.call(function, [pointer, _LANE(0), _LANE(level), _LANE(1)])
+        builder.call(function, [pointer, _LANE(int(write)), _LANE(level), _LANE(1)])
 
     def multiply_add(self, builder: ir.IRBuilder, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
         """a * b + c, rounded once wherever the processor can."""
