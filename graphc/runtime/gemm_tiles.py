@@ -250,8 +250,10 @@ def _whole(vectors: Vectors, rows: int, columns: int, *, along: bool, packs: boo
             return builder.gep(a, [WORD(count)]) if along else a, b, more, *sums
 
         def stretch(_, a, b, *rest):
-            many, left = builder.udiv(k, WORD(_UNROLLED)), builder.urem(k, WORD(_UNROLLED))
-            values = counted_loop(builder, many, [a, b, *rest], lambda _, *v: steps(_UNROLLED, *v))
+            values, left = [a, b, *rest], k
+            if not packs:
+                many, left = builder.udiv(k, WORD(_UNROLLED)), builder.urem(k, WORD(_UNROLLED))
+                values = counted_loop(builder, many, values, lambda _, *v: steps(_UNROLLED, *v))
             _, *rest = counted_loop(builder, left, values, lambda _, *v: steps(1, *v))
             return builder.gep(a, [stretch_a]), *rest
 
