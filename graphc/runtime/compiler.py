@@ -223,7 +223,7 @@ def emit(modules: list[str], symbol: str) -> Object:
         module.link_in(llvm.parse_assembly(text))
     _hide(module, symbol)
     machine = target_machine()
-    options = llvm.create_pipeline_tuning_options(speed_level=3)
+    options = llvm.create_pipeline_tuning_options(speed_level=1 if symbol in externals.VECTORS else 3)
     # A short inner loop unrolled before the vectoriser sees it becomes scalar code, and its rows are scattered to.
     options.loop_unrolling = False
     options.loop_vectorization = True
