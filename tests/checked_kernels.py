@@ -184,6 +184,28 @@ def _product(accumulate: bool, m: int, n: int, k: int, a: Any, ra: int, ca: int,
         pc[at] = made + pc[at] if accumulate else made
 
 
+def _scaled(m: int, n: int, k: int, a: Any, ra: int, ca: int, *rest: Any) -> None:
+    """C + number A B, for more columns than any vector has elements."""
+    *factors, c, rc, number = rest
+    assert n > 16, "products of few columns take no number"
+    pc, oc = c
+    made = np.zeros(m * n) if not m * n else np.full(m * n, np.nan)
+    _product(False, m, n, k, a, ra, ca, *factors, (_Rows(made), 0), n)
+    at = oc + np.arange(m)[:, None] * rc + np.arange(n)[None, :]
+    if m and n:
+        pc[at] = pc[at] + np.float64(number) * made.reshape(m, n)
+
+
+class _Rows:
+    """Plain memory for a product."""
+
+    def __init__(self, data: Array) -> None:
+        self.data = data
+
+    def __setitem__(self, at: Any, values: Any) -> None:
+        self.data[at] = values
+
+
 def _argsort(x: Any, stride: int, n: int, y: Any, flip: int) -> None:
     """The order of n elements at x in the first n words at y; the next 3 n are room to work in, unknown afterwards."""
     (px, ox), (py, oy) = x, y
@@ -238,6 +260,7 @@ class Checked:
             for form in ("", "windows_"):
                 words[f"gemm_{form}{kind}"] = partial(_product, False)
                 words[f"gemm_accumulate_{form}{kind}"] = partial(_product, True)
+            words[f"gemm_scaled_{kind}"] = _scaled
         return words
 
     def pointer(self, args: int, k: int, start: int = 0) -> Pointer:

@@ -63,6 +63,26 @@ def test_twenty_steps_give_the_same_bytes_from_any_number_of_threads(name: str) 
     assert digest(second, data) == due
 
 
+@pytest.mark.parametrize(("rows", "columns", "batch"), [(200, 96, 700), (37, 112, 513), (530, 33, 300)])
+def test_descent_added_by_products_gives_the_same_bytes(rows: int, columns: int, batch: int) -> None:
+    def step() -> gc.Program:
+        g = Graph(seed=5)
+        x, t = g.input("x", ("N", rows)), g.input("t", ("N", columns))
+        loss = gc.mean(gc.square(gc.nn.Dense(columns)(x) - t))
+        return gc.compile({"loss": loss}, updates=gc.optim.SGD(0.1)(gc.grad(loss)))
+
+    rng = np.random.default_rng(0)
+    data = {
+        "x": rng.normal(size=(batch, rows)).astype("f"),
+        "t": rng.normal(size=(batch, columns)).astype("f"),
+    }
+    first, second = step(), step()
+    assert "gemm_scaled_f32" in first.source
+    with threads.limit(1):
+        due = digest(first, data, 4)
+    assert digest(second, data, 4) == due
+
+
 SCRIPT = """
 import sys
 sys.path.insert(0, sys.argv[1])

@@ -135,7 +135,9 @@ def _added(
 ) -> Addition | None:
     """The one segment that these are, if they add a product to what its only reader overwrites."""
     match segments:
-        case (Product(nest), Rows((Inner(_, [*scaled, total]),))) if nest.number not in stored and nest.product:
+        case (Product(nest), Rows((Inner(_, [*scaled, total]),))) if (
+            nest.number not in stored and nest.product
+        ):
             p = nest.product
         case _:
             return None

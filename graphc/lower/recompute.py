@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 from graphc.loops import FUNCTIONS, Call, Expr, Load, Loop, at_index, identity, rebuild, walk
-from graphc.lower.axes import contraction
+from graphc.lower.axes import contraction, dims
 from graphc.lower.values import NestProgram, Value, drop_unused, map_expressions, sources
 
 CHEAP = 6  # floating-point operations up to which a value is computed again instead of kept
@@ -26,7 +26,7 @@ def operations(expr: Expr) -> int:
 
 def recompute(program: NestProgram, stored: Collection[int]) -> NestProgram:
     """``program``, in which no reader finds those of the ``stored`` values in memory that are cheap to make."""
-    wanted = set(_wanted(program))
+    wanted = {*_wanted(program), *_spread(program)}
     made = _made(program, wanted | set(stored), wanted)
     chosen = {number: made[number] for number in stored if number in made}
     if not chosen:
@@ -48,6 +48,14 @@ def _wanted(program: NestProgram) -> Iterator[int]:
             yield from (value.number, value.source)
         elif value.loop is not None and contraction(value.loop, shapes) is not None:
             yield from (program.root(k) for k in sources(value))
+
+
+def _spread(program: NestProgram) -> Iterator[int]:
+    """Values of which an element is read more often than once: numbers, and what is spread along other axes."""
+    for value in program.values:
+        if value.loop is not None:
+            rank = len(dims(value.loop))
+            yield from (load.source for load in value.loop.loads() if len(load.index) < max(rank, 1))
 
 
 def _made(program: NestProgram, kept: set[int], wanted: set[int]) -> dict[int, Expr]:

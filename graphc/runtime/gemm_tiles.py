@@ -51,7 +51,9 @@ def panel(vectors: Vectors, *, rows: int, columns: int, masks: bool) -> Emitter:
         stretch_a, place, run, run_a, next_a, ahead, stride_ahead,
     ):  # fmt: skip
         # The first tiles ask for what comes after this panel, a row each time they count.
-        asked = builder.mul(builder.udiv(k, WORD(_UNROLLED // 2)), builder.mul(stride_ahead, WORD(vectors.size)))
+        asked = builder.mul(
+            builder.udiv(k, WORD(_UNROLLED // 2)), builder.mul(stride_ahead, WORD(vectors.size))
+        )
         dense = builder.or_(
             *(builder.icmp_signed("==", each, WORD(1)) for each in (row_stride_a, col_stride_a))
         )

@@ -114,7 +114,9 @@ class Vectors:
         function = _function(builder, f"llvm.masked.store.{self.suffix}.p0", ir.VoidType(), kinds)
         builder.call(function, [value, at, _LANE(self.size), mask])
 
-    def prefetch(self, builder: ir.IRBuilder, pointer: ir.Value, level: int = 3, *, write: bool = False) -> None:
+    def prefetch(
+        self, builder: ir.IRBuilder, pointer: ir.Value, level: int = 3, *, write: bool = False
+    ) -> None:
         """Ask for the cache line of an element that is read soon, or also written; any address will do.
 
         Args:
