@@ -22,31 +22,34 @@
 stretch_a, run, run_a)`, with addresses, and strides in elements. Any of m, n, k and stretches may be 0; without
 `accumulate`, k = 0 writes zeros. A and B may have any strides (be transposed, sliced, repeated), columns of C are
 contiguous, and C overlaps neither. `accumulate` other than 0 and 1 is the bits of a float64, times which products are
-added to C; n must then exceed a vector's elements. For windows, columns of A come in `stretches` of k, which begin `stretch_a`
-elements apart, while B has stretches * k rows; and rows of A come in runs of `run`, which begin `run_a` apart.
+added to C; n must then exceed a vector's elements. For windows, columns of A come in `stretches` of k, which begin
+`stretch_a` elements apart, while B has stretches * k rows; and rows of A come in runs of `run`, which begin `run_a`
+apart.
 
 A call is serial: rows are split over threads by the caller. A row has the same bytes however they are split:
 each element is summed in the order of k, but for products of contiguous rows with one contiguous vector,
 whose order depends on k alone.
 
-GFLOP/s in float32 on one core of an Intel Xeon with AVX-512 at some 3 GHz, whose multiply-adds alone reach 210 and
-whose tiles with everything in the first-level cache 175, beside NumPy's OpenBLAS (form: which of A, B is transposed):
+GFLOP/s in float32 on one core of an Intel Xeon with AVX-512 at some 3.3 GHz, whose multiply-adds alone reach 210 and
+with the loads of a tile 190, beside NumPy's OpenBLAS (form: which of A, B is transposed):
 
 ====  ====  ====  ====  ======  ========
 form   m     n     k    graphc  OpenBLAS
 ====  ====  ====  ====  ======  ========
-NN     32   128    64      155       133
-TN     64   128    32      150       124
-TN    128    10    32       58        57
-NT     32   128    10       86        40
-NN     16    32    32      125        40
-NN    128   512   784      138       114
-TN    512   512   128      152       131
-NT    128   512   512      141       120
-NN    256   256   256      155       143
-NN      4   512   512      116        35
-NN      1   512   784       39        36
-NT      1   512   512       14        48
+NN     32   128    64      178       112
+TN     64   128    32      179       118
+TN    128    10    32       75        49
+NT     32   128    10      100        36
+NN     16    32    32      154        30
+NN    128    20    64      106        79
+NN     32   512   128      183       102
+NN    128   512   784      180       135
+TN    512   512   128      161       144
+NT    128   512   512      161       122
+NN    256   256   256      171       152
+NN      4   512   512      113        36
+NN      1   512   784       51        34
+NT      1   512   512       13        50
 ====  ====  ====  ====  ======  ========
 
 The last row is the price of equal bytes: a single row could take the dot products that many rows must not.
