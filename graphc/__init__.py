@@ -6,6 +6,7 @@ from those above it:
 
     errors size types           the vocabulary: error tree, symbolic sizes, dtypes and tensor types
     disk                        what is remembered between processes
+    tensors                     arrays in safetensors files
     threefry                    the counter-based generator of random bits, in NumPy
     loops                       the loop language in which ops say how they compute
     registry                    the op contract and the table of ops
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
     from graphc.diff.higher import hessian, hvp, jacobian
     from graphc.diff.reverse import grad, vjp
     from graphc.ops.elementwise import elementwise
-    from graphc.program import Program, compile
+    from graphc.program import Program, compile, load
 
 __version__ = "0.1.0"
 
@@ -65,7 +66,7 @@ _LAZY = {
     "jvp": "graphc.diff.forward", "hvp": "graphc.diff.higher", "jacobian": "graphc.diff.higher",
     "hessian": "graphc.diff.higher",
     "check_gradients": "graphc.diff.checking", "compile": "graphc.program", "Program": "graphc.program",
-    "elementwise": "graphc.ops.elementwise",
+    "load": "graphc.program", "elementwise": "graphc.ops.elementwise",
 }  # fmt: skip
 _MODULES = ("init", "losses", "nn", "optim", "regularisers", "train")
 
@@ -91,6 +92,6 @@ __all__ = [
     "DType", "Graph", "GraphcError", "Handle", "Program", "analyse", "check",
     "check_gradients", "compile", "draw",
     "elementwise", "errors", "from_networkx", "grad",
-    "hessian", "hvp", "init", "interpret", "jacobian", "jvp", "losses", "lost_bits", "nn", "ops", "optim", "parse",
-    "regularisers", "train", "vjp",
+    "hessian", "hvp", "init", "interpret", "jacobian", "jvp", "load", "losses", "lost_bits", "nn", "ops", "optim",
+    "parse", "regularisers", "train", "vjp",
 ]  # fmt: skip

@@ -24,7 +24,8 @@ from graphc.types import DType, Type
 
 _LINE = re.compile(r"%(\d+): (\w+)\[([^\]]*)\] = ([^\s(]+)\((.*)\)(?:\s*#.*)?")
 _UPDATE = re.compile(r"update %\d+ = %\d+(, %\d+)*")
-_LIMIT = 10_000_000  # characters of one text
+#: Characters of one text that are read.
+LIMIT = 10_000_000
 
 
 def print_graph(graph: Graph) -> str:
@@ -77,10 +78,8 @@ def parse(text: str, name: str = "graph") -> Graph:
     >>> parse(str(g)) == g
     True
     """
-    if len(text) > _LIMIT:
-        raise GraphError(
-            f"graph text has {len(text)} characters, and {_LIMIT} are read; give a smaller graph"
-        )
+    if len(text) > LIMIT:
+        raise GraphError(f"graph text has {len(text)} characters, and {LIMIT} are read; give a smaller graph")
     graph, made = Graph(name), dict[int, int]()
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip() and not line.lstrip().startswith("#"):

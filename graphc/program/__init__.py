@@ -2,6 +2,7 @@
 
 from graphc.program.compile import compile
 from graphc.program.diagnosis import Diagnosis, Suspect, ValueRange
+from graphc.program.loading import load
 from graphc.program.profile import KernelTime, Profile
 from graphc.program.program import Program
 from graphc.program.report import Report
@@ -10,5 +11,5 @@ from graphc.program.store import Parameters, Store
 
 __all__ = [
     "Cost", "Diagnosis", "KernelCost", "KernelTime", "Parameters", "Plan", "Profile", "Program", "Report", "Stages",
-    "Store", "Suspect", "ValueRange", "compile",
+    "Store", "Suspect", "ValueRange", "compile", "load",
 ]  # fmt: skip

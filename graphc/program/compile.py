@@ -72,7 +72,8 @@ def compile(
         "module": lowered.module,
     }
     inputs = tuple(declared.graph.handle(at) for at in _inputs(declared))
-    shown = Stages(inputs, stages, tuple(applied for _, applied in result.applied))
+    options = {"mode": mode, "stabilise": stabilise, "name": name or declared.graph.name}
+    shown = Stages(inputs, stages, tuple(applied for _, applied in result.applied), options)
     return Program(shown, result.cone, lowered.schedule, lowered.module, store, lowered.checks)
 
 

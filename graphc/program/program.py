@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -15,7 +16,7 @@ from graphc.codegen.runs import run_order
 from graphc.draw import Drawing, draw
 from graphc.draw.kernels import KernelPlan
 from graphc.errors import CapacityError, InputError
-from graphc.graph import Cone, Constant
+from graphc.graph import Cone
 from graphc.lower.schedule import Schedule
 from graphc.program.calling import (
     BoundCall,
@@ -35,10 +36,12 @@ from graphc.program.lowered import Lowered
 from graphc.program.picture import kernel_plan
 from graphc.program.profile import Profile, kernel_times, lent, step_seconds, working_set
 from graphc.program.report import Report
+from graphc.program.saved import save
 from graphc.program.stages import Cost, Plan, Stages
-from graphc.program.store import Parameters, Store
+from graphc.program.store import Parameters, Store, aligned_copy, constant_of
 from graphc.runtime import jit, threads
 from graphc.size import dim_evaluate
+from graphc.tensors import PathLike
 from graphc.types import Type
 
 Array = np.ndarray[Any, Any]
@@ -60,6 +63,7 @@ class Program:
     profile():       time of each kernel beside what this host can do
     debug():         where values stop being finite
     draw():          a picture of the kernels
+    save():          a file from which ``gc.load`` makes the same program
     """
 
     def __init__(
@@ -92,7 +96,7 @@ class Program:
         self.params = self._stored("param")
         self.states = self._stored("state")
         self._constants = {
-            s.number: _constant(schedule, s.value) for s in schedule.storages if s.kind == "const"
+            s.number: aligned_copy(constant_of(schedule, s)) for s in schedule.storages if s.kind == "const"
         }
         self._fixed = self._fixed_addresses()
         self._updated = [self._store.arrays[_leaf_name(schedule, k)] for k in schedule.program.updates]
@@ -377,6 +381,14 @@ class Program:
         """A drawing of the program: its kernels, or its graph by ``view="forward"`` or ``"backward"``."""
         return draw(self, path, view=view, **options)
 
+    def save(self, path: PathLike) -> Path:
+        """Write the program, its parameters and states into a safetensors file, whole or not at all, and give its path.
+
+        ``gc.load`` makes the same program of it. Raises ``CheckpointError`` for constants too large for text.
+        """
+        with self._store.lock:
+            return save(self.stages, self.params, self.states, path)
+
     def __repr__(self) -> str:
         return (
             f"<Program {self.name!r}: {len(self._module.steps)} steps, {len(self._module.kernels)} kernels>"
@@ -386,10 +398,3 @@ class Program:
 def _leaf_name(schedule: Schedule, value: int) -> str:
     node = schedule.program.values[value].node
     return str(schedule.program.graph.nodes[node].param["name"])
-
-
-def _constant(schedule: Schedule, value: int) -> Array:
-    constant: Constant = schedule.program.node(schedule.program.values[value]).param["value"]
-    memory = aligned(max(1, constant.array.nbytes))[: constant.array.nbytes].view(constant.array.dtype)
-    memory[...] = constant.array.ravel()
-    return memory

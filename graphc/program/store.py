@@ -14,6 +14,7 @@ from graphc.codegen.binding import aligned
 from graphc.errors import InputError, MissingError
 from graphc.graph import Graph, Handle
 from graphc.init import initial_value
+from graphc.lower.schedule import Schedule, Storage
 from graphc.program.capacity import require
 from graphc.size import dim_evaluate
 from graphc.types import Type, shape_text
@@ -41,10 +42,22 @@ class Store:
         return known
 
     def adopt(self, name: str, kind: str, value: Array) -> Array:
-        memory = aligned(max(1, value.nbytes))[: value.nbytes].view(value.dtype).reshape(value.shape)
-        memory[...] = value
+        memory = aligned_copy(value)
         self.arrays[name], self.kinds[name] = memory, kind
         return memory
+
+
+def constant_of(schedule: Schedule, storage: Storage) -> Array:
+    """The array of a constant that kernels read."""
+    program = schedule.program
+    return program.node(program.values[storage.value]).param["value"].array
+
+
+def aligned_copy(value: Array) -> Array:
+    """A copy that begins at a cache line."""
+    memory = aligned(max(1, value.nbytes))[: value.nbytes].view(value.dtype).reshape(value.shape)
+    memory[...] = value
+    return memory
 
 
 _stores: WeakSet[Store] = WeakSet()

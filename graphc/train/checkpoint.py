@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import numpy as np
-
+from graphc import tensors
 from graphc.errors import CheckpointError
 from graphc.program import Parameters, Program
+from graphc.tensors import Array, PathLike, where
 
-Array = np.ndarray[Any, Any]
-PathLike = str | os.PathLike[str]
 # Parameters and states are stored under their own names, in which "/" cannot stand: what else is kept has one in its.
 _EXTRA = "extra/"
-_KEY = "graphc"  # the one key of the metadata: several would be written in an order of their own each time
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,32 +51,10 @@ def save(
     >>> program.params["w"].tolist()
     [1.0, 2.0]
     """
-    from safetensors.numpy import save as serialise
-
     with program.params.store.lock:
         arrays = {**program.params, **program.states, **{_EXTRA + n: a for n, a in (extra or {}).items()}}
         said = {"format": 1, "states": sorted(program.states), "position": dict(position or {})}
-        content = serialise(
-            {name: np.array(array, order="C") for name, array in arrays.items()},
-            {_KEY: json.dumps(said, sort_keys=True)},
-        )
-    return _write_whole(Path(path), content)
-
-
-def _write_whole(path: Path, content: bytes) -> Path:
-    """Write beside ``path`` and rename: whoever reads ``path`` sees the old file or the new one."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
-    return path
+        return tensors.write(path, arrays, json.dumps(said, sort_keys=True))
 
 
 def read(path: PathLike) -> Checkpoint:
@@ -91,39 +63,26 @@ def read(path: PathLike) -> Checkpoint:
     ``gc.compile(..., params=read(path).params)`` starts a program from them. Raises ``CheckpointError`` for a file
     that is damaged or none of the kind, ``OSError`` where it cannot be read.
     """
-    from safetensors import SafetensorError, safe_open
-
-    if os.path.isdir(path):  # of which safetensors says "No such device"
-        raise CheckpointError("it is a folder; give the path of a file in it").located(
-            f"checkpoint {os.fspath(path)!r}"
-        )
-    try:
-        with cast("Any", safe_open(path, framework="np")) as file:
-            said = _said(file.metadata() or {}, path)
-            arrays: dict[str, Array] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise CheckpointError(
-            f"it is no whole safetensors file ({error}); give one that gc.train.save wrote"
-        ).located(f"checkpoint {os.fspath(path)!r}") from None
+    arrays, text = tensors.read(path)
+    said = _said(text, path)
     extra = {name.removeprefix(_EXTRA): array for name, array in arrays.items() if name.startswith(_EXTRA)}
     states = {name: arrays[name] for name in said["states"] if name in arrays}
     params = {n: a for n, a in arrays.items() if n not in states and not n.startswith(_EXTRA)}
     return Checkpoint(Path(path), params, states, extra, said["position"])
 
 
-def _said(metadata: Mapping[str, str], path: PathLike) -> dict[str, Any]:
+def _said(text: str | None, path: PathLike) -> dict[str, Any]:
     """What the metadata tell, with nothing trusted but its form."""
     try:
-        said = json.loads(metadata.get(_KEY, '{"format": 1, "states": [], "position": {}}'))
+        said = json.loads('{"format": 1, "states": [], "position": {}}' if text is None else text)
         names = [str(name) for name in said["states"]]
         if said["format"] == 1 and isinstance(said["position"], dict):
             return {"states": names, "position": said["position"]}
     except (ValueError, KeyError, TypeError):
         pass
     raise CheckpointError(
-        f"its metadata are {metadata.get(_KEY, '')[:60]!r}, which this version does not read; "
-        "give one that gc.train.save wrote"
-    ).located(f"checkpoint {os.fspath(path)!r}")
+        f"its metadata are {(text or '')[:60]!r}, which this version does not read; give one that gc.train.save wrote"
+    ).located(where(path))
 
 
 def load(path: PathLike, program: Program, *, states: bool = True) -> Checkpoint:
@@ -169,9 +128,7 @@ def _kind(array: Array) -> str:
 
 
 def _foreign(found: Checkpoint, why: str) -> CheckpointError:
-    return CheckpointError(f"{why}; give a checkpoint of this network").located(
-        f"checkpoint {os.fspath(found.path)!r}"
-    )
+    return CheckpointError(f"{why}; give a checkpoint of this network").located(where(found.path))
 
 
 __all__ = ["Checkpoint", "adopt", "load", "read", "save"]

@@ -2,14 +2,18 @@
 
 # ruff: noqa: E501 - texts stand whole
 
+import json
+import tempfile
+from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
 import sympy
+from safetensors.numpy import save_file
 
 import graphc as gc
 from graphc import registry
-from graphc.errors import ExpressionError, GraphError, InputError, ShapeError, SizeError
+from graphc.errors import CheckpointError, ExpressionError, GraphError, InputError, ShapeError, SizeError
 from graphc.graph import FUNCTIONS
 from graphc.ops.elementwise import Scalar, make_op
 
@@ -47,7 +51,54 @@ def body(formula):
         gc.compile(gc.elementwise("mine", formula)(leaf(3)))
 
 
+def loaded(**said):
+    """A program read from a file that says this of it."""
+    program = {
+        "graph": str(LINE),
+        "outputs": {"y": 1},
+        "updates": [],
+        "mode": "eval",
+        "stabilise": True,
+        "name": "line",
+    }
+    text = json.dumps({"format": 1, "position": {}, "states": [], "program": {**program, **said}})
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "line"
+        save_file({"w": np.ones(3, "float32")}, path, {"graphc": text})
+        return gc.load(path)
+
+
+LINE = gc.Graph("line")
+LINE.param("w", (3,))
+LINE.add("exp", (LINE.handle(0),))
+
+
+def too_long():
+    with patch("graphc.program.saved.LIMIT", 10):
+        gc.compile({"y": LINE.handle(1)}).save("nowhere")
+
+
 ROWS = [
+    (
+        CheckpointError,
+        lambda: loaded(mode=3),
+        "checkpoint '…': it holds no program; give a file that Program.save wrote",
+    ),
+    (
+        CheckpointError,
+        lambda: loaded(outputs={"y": 2}),
+        "checkpoint '…': its program does not read (2 is no node); save it anew",
+    ),
+    (
+        CheckpointError,
+        lambda: loaded(graph="%0: f32[3] = nonsense()"),
+        "checkpoint '…': its program does not read (…); save it anew",
+    ),
+    (
+        CheckpointError,
+        too_long,
+        "program 'line': its graph is 70 characters as text, of which 10 are read again; make large constants parameters or inputs",
+    ),
     (GraphError, lambda: gc.compile(), "there is nothing to compile; give outputs or updates of one graph"),
     (
         GraphError,
