@@ -6,16 +6,19 @@ import ctypes
 import doctest
 import itertools
 import mmap
+import re
 from collections.abc import Callable, Iterator
+from unittest.mock import patch
 
+import llvmlite.binding as llvm
 import numpy as np
 import pytest
 from llvmlite import ir
 
-from graphc.runtime import compiler, jit, loader
+from graphc.runtime import compiler, externals, jit, loader
 from graphc.runtime import gemm as gemm_module
 from graphc.runtime.gemm import gemm
-from graphc.runtime.gemm_vectors import Host
+from graphc.runtime.gemm_vectors import Host, host
 
 SOURCE = """
 from graphc.runtime.language import *
@@ -258,6 +261,43 @@ def test_nothing_is_read_beyond_the_matrices(
         for accumulate in (0, 1):
             product(a, b, c, accumulate, 0, m)
         np.testing.assert_allclose(c, 2 * (a.astype(float) @ b), rtol=1e-3, atol=1e-4)
+
+
+def inner_loops(assembly: str) -> Iterator[tuple[str, list[str]]]:
+    """The loops without loops inside that multiply vectors, with the function that they are in."""
+    name, label, body = "", "", []
+    for line in assembly.splitlines():
+        if found := re.match(r"(\w+):", line):
+            name = found[1]
+        elif found := re.match(r"(\.\w+):", line):
+            label, body = found[1], []
+        else:
+            body.append(line.strip())
+            if (
+                re.match(rf"j\w+\t{re.escape(label)}$", body[-1])
+                and sum("vfmadd" in each for each in body) > 3
+            ):
+                yield name, body
+
+
+@pytest.mark.skipif(host().bits != 512, reason="only the host's own code is what will run")
+@pytest.mark.parametrize("suffix", TYPES)
+def test_inner_loops_keep_their_vectors_in_registers(suffix: str) -> None:
+    texts: list[str] = []
+
+    def emit(machine: llvm.TargetMachine, module: llvm.ModuleRef) -> bytes:
+        texts.append(machine.emit_assembly(module))
+        return b""
+
+    symbol = f"graphc_gemm_{suffix}"
+    with patch.object(llvm.TargetMachine, "emit_object", emit):
+        compiler.emit(compiler.lower(externals.function(symbol), symbol), symbol)
+    loops = list(inner_loops(texts[0]))
+    assert {name for name, _ in loops} >= {
+        f"whole_8_{n}_{form}" for n in (2, 3) for form in ("along", "down")
+    }
+    for name, body in loops:
+        assert not [line for line in body if "zmm" in line and re.search(r"\(%rsp", line)], name
 
 
 def test_the_example_runs() -> None:

@@ -217,7 +217,7 @@ def gemm(element: ir.Type, processor: Host) -> Callable[..., None]:
                             continue
                         height, here, packed_a = rows, place, tiles
                         if copies or not (masks or remainder(width, lanes) == 0):
-                            straight = col_stride_a == 1 or row_stride_a == 1
+                            straight = row_stride_a == 1 or (col_stride_a == 1 and not scaled)
                             if (
                                 col_stride_b == 1 and straight and width > lanes and remainder(width, lanes) == 0
                                 and tall <= minimum_i64(rows, run - place)

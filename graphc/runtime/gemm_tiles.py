@@ -57,6 +57,14 @@ def panel(vectors: Vectors, *, rows: int, columns: int, masks: bool) -> Emitter:
         dense = builder.or_(
             *(builder.icmp_signed("==", each, WORD(1)) for each in (row_stride_a, col_stride_a))
         )
+        # Along rows of A nothing is scaled: gradients of weights, which are, read its columns.
+        dense = builder.and_(
+            dense,
+            builder.or_(
+                builder.icmp_signed("==", row_stride_a, WORD(1)),
+                builder.not_(scales(builder, accumulate)),
+            ),
+        )
         fast = builder.and_(dense, builder.icmp_signed(">", width, WORD(vectors.lanes)))
 
         def a_tile(index, count, first, left, wrap, c):
@@ -176,7 +184,7 @@ def tile(vectors: Vectors, *, rows: int, columns: int, masks: bool) -> Emitter:
 
 def whole_tile(vectors: Vectors, *, rows: int, columns: int, packs: bool) -> Emitter:
     """Product for exactly `rows` rows and two to `columns` vectors of columns, A having contiguous rows or columns:
-    several steps of k without a count between them.
+    several steps of k without a count between them. Along rows sums are not scaled.
 
     It takes `(width, k, a, row_stride_a, col_stride_a, b, row_stride_b, c, row_stride_c, accumulate, stretches,
     stretch_a)`, and if it packs an address besides, to which vectors of B are copied as they pass by.
@@ -200,8 +208,8 @@ def whole_tile(vectors: Vectors, *, rows: int, columns: int, packs: bool) -> Emi
                 builder, list(zip(fits, narrow, strict=True)), widest, (width, k, a, stride, *values)
             )
 
-        along = builder.icmp_signed("==", col_stride_a, WORD(1))
-        _first_of(builder, [(along, of_width(True))], of_width(False), ())
+        down = builder.icmp_signed("==", row_stride_a, WORD(1))
+        _first_of(builder, [(down, of_width(False))], of_width(True), ())
 
     return emit
 
@@ -223,13 +231,18 @@ def _whole(vectors: Vectors, rows: int, columns: int, *, along: bool, packs: boo
         places = [place for line in lines for place in _adjacent(builder, vectors, line, columns)]
         below = builder.mul(WORD(rows), row_stride_c)
         start = initial(builder, vectors, places, inside, adds(builder, accumulate), below)
-        with builder.if_then(scales(builder, accumulate), likely=False):
-            for place in places:
-                vectors.prefetch(builder, place, write=True)
-        firsts = [builder.mul(WORD(row), stride_a) if along else WORD(row) for row in range(rows)]
+        if not along:
+            with builder.if_then(scales(builder, accumulate), likely=False):
+                for place in places:
+                    vectors.prefetch(builder, place, write=True)
+        # Rows are read from every third one on: their places then are a pointer and a stride, once or twice.
+        every = 3 if along else rows
+        apart = [builder.mul(WORD(row), stride_a) if along else WORD(row) for row in range(every)]
+        firsts = [builder.gep(a, [builder.mul(WORD(row), stride_a)]) for row in range(0, rows, every)]
 
-        def steps(count: int, a, b, more, *sums):
-            sums, targets = list(sums), [more] if packs else []
+        def steps(count: int, b, more, *rest):
+            heads, sums = list(rest[: len(firsts)]), list(rest[len(firsts) :])
+            targets = [more] if packs else []
             if asks and not packs and count > 1:
                 for _ in range(2):
                     vectors.prefetch(builder, more, 2)
@@ -241,26 +254,33 @@ def _whole(vectors: Vectors, rows: int, columns: int, *, along: bool, packs: boo
                         vectors.store(builder, value, place)
                 targets = [builder.gep(each, [WORD(columns * vectors.lanes)]) for each in targets]
                 more = targets[0] if targets else more
-                for index, first in enumerate(firsts):
-                    place = builder.gep(a, [first])
+                for index in range(rows):
+                    place = builder.gep(heads[index // every], [apart[index % every]])
                     factor = builder.load(builder.gep(place, [WORD(step)]) if along else place)
                     factor = vectors.splat(builder, factor)
                     for at in range(index * columns, (index + 1) * columns):
                         sums[at] = vectors.multiply_add(builder, factor, row[at % columns], sums[at])
                 b = builder.gep(b, [row_stride_b])
-                a = a if along else builder.gep(a, [stride_a])
-            return builder.gep(a, [WORD(count)]) if along else a, b, more, *sums
+                heads = heads if along else [builder.gep(each, [stride_a]) for each in heads]
+            heads = [builder.gep(each, [WORD(count)]) for each in heads] if along else heads
+            return b, more, *heads, *sums
 
-        def stretch(_, a, b, *rest):
-            values, left = [a, b, *rest], k
+        def stretch(_, b, more, *rest):
+            heads, left = rest[: len(firsts)], k
+            values = [b, more, *rest]
             if not packs:
                 many, left = builder.udiv(k, WORD(_UNROLLED)), builder.urem(k, WORD(_UNROLLED))
                 values = counted_loop(builder, many, values, lambda _, *v: steps(_UNROLLED, *v))
-            _, *rest = counted_loop(builder, left, values, lambda _, *v: steps(1, *v))
-            return builder.gep(a, [stretch_a]), *rest
+            b, more, *rest = counted_loop(builder, left, values, lambda _, *v: steps(1, *v))
+            return b, more, *(builder.gep(each, [stretch_a]) for each in heads), *rest[len(firsts) :]
 
-        values = counted_loop(builder, stretches, [a, b, more, *start], stretch)
-        store_sums(builder, vectors, values[-len(places) :], places, inside, accumulate)
+        values = counted_loop(builder, stretches, [b, more, *firsts, *start], stretch)
+        sums = values[-len(places) :]
+        if along:
+            for total, place, mask in zip(sums, places, inside, strict=True):
+                vectors.store(builder, total, place, mask)
+        else:
+            store_sums(builder, vectors, sums, places, inside, accumulate)
 
     name = f"{'packing' if packs else 'whole'}_{rows}_{columns}_{'along' if along else 'down'}"
     return outlined(name, parameters, emit)
