@@ -54,7 +54,8 @@ def read(path: PathLike) -> tuple[dict[str, Array], str | None]:
     try:
         with cast("Any", safe_open(path, framework="np")) as file:
             arrays: dict[str, Array] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return arrays, (file.metadata() or {}).get(_KEY)
+            metadata: dict[str, str] = file.metadata() or {}
+            return arrays, metadata.get(_KEY)
     except SafetensorError as error:
         raise CheckpointError(
             f"it is no whole safetensors file ({error}); give one that gc.train.save wrote"

@@ -163,7 +163,7 @@ def test_a_write_that_fails_leaves_the_older_file(run, tmp_path, monkeypatch):
     def full(descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("graphc.train.checkpoint.os.fsync", full)
+    monkeypatch.setattr("graphc.tensors.os.fsync", full)
     run.params["out.bias"] = [1, 2, 3]
     with pytest.raises(OSError, match="No space left"):
         run.save(path)

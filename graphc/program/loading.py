@@ -33,7 +33,7 @@ def load(path: PathLike) -> Program:
     arrays, text = tensors.read(path)
     said = _said(text, path)
     try:
-        graph = parse(said["graph"], said["name"])
+        graph = parse(said["graph"], said["graph_name"])
         outputs = {str(name): graph.handle(_node(graph, at)) for name, at in said["outputs"].items()}
         pairs = [(_node(graph, leaf), _node(graph, value)) for leaf, value in said["updates"]]
         program = compile(
@@ -54,7 +54,15 @@ def load(path: PathLike) -> Program:
 
 def _said(text: str | None, path: PathLike) -> Mapping[str, Any]:
     """What the file tells of its program, with nothing trusted but its form."""
-    kinds = {"graph": str, "outputs": dict, "updates": list, "mode": str, "stabilise": bool, "name": str}
+    kinds = {
+        "graph": str,
+        "graph_name": str,
+        "outputs": dict,
+        "updates": list,
+        "mode": str,
+        "stabilise": bool,
+        "name": str,
+    }
     try:
         said = json.loads(text or "{}")
         program = {**said["program"], "states": [str(name) for name in said["states"]]}

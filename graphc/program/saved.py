@@ -29,6 +29,7 @@ def save(stages: Stages, params: Mapping[str, Array], states: Mapping[str, Array
         "states": sorted(states),
         "program": {
             "graph": text,
+            "graph_name": declared.graph.name,
             "outputs": dict(declared.outputs),
             "updates": [[leaf, value] for leaf, value in declared.updates.items()],
             **stages.options,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import Any
 
 from graphc.codegen.binding import Tables
@@ -26,7 +25,9 @@ class Stages(Mapping[str, Any]):
     inputs: tuple[Handle, ...]
     by_name: Mapping[str, Any]
     applications: tuple[Any, ...] = ()
-    options: Mapping[str, Any] = MappingProxyType({})  # of ``gc.compile``, beside nodes and values
+    options: Mapping[str, Any] = field(
+        default_factory=dict[str, Any]
+    )  # of ``gc.compile``, beside nodes and values
 
     def __getitem__(self, name: str) -> Any:
         return self.by_name[name]

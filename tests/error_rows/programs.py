@@ -60,6 +60,7 @@ def loaded(**said):
         "mode": "eval",
         "stabilise": True,
         "name": "line",
+        "graph_name": "line",
     }
     text = json.dumps({"format": 1, "position": {}, "states": [], "program": {**program, **said}})
     with tempfile.TemporaryDirectory() as folder:
@@ -97,7 +98,7 @@ ROWS = [
     (
         CheckpointError,
         too_long,
-        "program 'line': its graph is 70 characters as text, of which 10 are read again; make large constants parameters or inputs",
+        "program 'line': its graph is 49 characters as text, of which 10 are read again; make large constants parameters or inputs",
     ),
     (GraphError, lambda: gc.compile(), "there is nothing to compile; give outputs or updates of one graph"),
     (
