@@ -6,7 +6,7 @@ from those above it:
 
     errors size types           the vocabulary: error tree, symbolic sizes, dtypes and tensor types
     disk                        what is remembered between processes
-    tensors                     arrays in safetensors files
+    tensors                     arrays in safetensors files                               [safetensors only here]
     threefry                    the counter-based generator of random bits, in NumPy
     loops                       the loop language in which ops say how they compute
     registry                    the op contract and the table of ops

@@ -27,7 +27,7 @@ WALLS = {
     "typer": ("cli",),
     "rich": ("cli", "train"),
     "matplotlib": ("bench", "train"),
-    "safetensors": ("train",),
+    "safetensors": ("tensors",),
     "scipy": ("train",),
 }
 # Loaded where they are needed, so that importing graphc stays quick.

@@ -224,6 +224,18 @@ def test_a_step_of_descent_is_added_by_the_product(dtype: str, rows: int, column
             step.params["w"][...] = before
 
 
+def test_a_rate_may_be_a_number_of_the_formula() -> None:
+    g = Graph()
+    x, d, w = g.input("x", ("N", 9)), g.input("d", ("N", 64)), g.param("w", (9, 64))
+    given = {"x": np.ones((3, 9), "f"), "d": np.full((3, 64), 2.0, "f")}
+    for new, due in ((w - 0.25 * (x.T @ d), -1.5), (w + x.T @ d, 6.0), ((x.T @ d) * 0.5 + w, 3.0)):
+        step = gc.compile(updates={w: new})
+        assert "gemm_scaled_f32" in step.source
+        step.params["w"][...] = 0
+        step(**given)
+        assert np.all(step.params["w"] == due)
+
+
 def test_a_rate_of_zero_changes_nothing() -> None:
     g = Graph()
     x, w = g.input("x", ("N", 4)), g.param("w", (4, 40))

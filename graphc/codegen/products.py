@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 
 from graphc.codegen.frame import Frame, sum_of
+from graphc.codegen.scalar import constant
+from graphc.loops import Const, Load
 from graphc.lower.axes import Affine, Contraction, strides
 from graphc.lower.fuse import Nest
 from graphc.lower.kernels import Addition
@@ -72,8 +74,13 @@ def _gemm(
     windows = "" if empty or not (p.windows or p.runs) else "windows_"
     more = f", {_groups(frame, p, p.windows, '1')}, {_groups(frame, p, p.runs, m, p.m)}" if windows else ""
     if addition is not None:
-        factor = "1.0" if addition.factor is None else f"{frame.buffer(addition.factor.source)}[0]"
-        number = factor if addition.factor is not None else f"{p.dtype.short}({factor})"
+        match addition.factor:
+            case Load(source):
+                number = f"{frame.buffer(source)}[0]"
+            case Const(value):
+                number = constant(value, p.dtype)
+            case None:
+                number = constant(1.0, p.dtype)
         windows, more = "scaled_", f", {'-' if addition.negative else ''}{number}"
     name = "gemm_accumulate_" if p.sums and not empty else "gemm_"
     frame.put(

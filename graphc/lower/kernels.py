@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from graphc.loops import ORDERS, Call, Load
+from graphc.loops import ORDERS, Call, Const, Load
 from graphc.lower.axes import dims, is_identity
 from graphc.lower.fuse import Group, Nest
 from graphc.lower.recompute import CHEAP, operations
@@ -61,7 +61,7 @@ class Addition:
     nest: Nest
     scaled: Nest | None  # the product times ``factor``
     total: Nest
-    factor: Load | None
+    factor: Load | Const | None
     negative: bool
 
     @property
@@ -152,10 +152,15 @@ def _added(
         match scaled[0].loop.expr:
             case Call("mul", (Load(first) as a, Load(second) as b)) if source in (first, second):
                 factor = b if first == source else a
+            case Call("mul", (Load(first), Const() as number) | (Const() as number, Load(first))) if (
+                first == source
+            ):
+                factor = number
             case _:
                 return None
         source = scaled[0].number
-        if factor.index or factor.dtype is not nest.loop.dtype or source in stored:
+        spread = isinstance(factor, Load) and factor.index
+        if spread or factor.dtype is not nest.loop.dtype or source in stored:
             return None
     match here:
         case Call(("add" | "sub") as fn, (Load(old), Load(new))) if (old, new) == (
