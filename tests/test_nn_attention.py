@@ -123,6 +123,20 @@ def test_a_transformer_block_is_its_formula():
     assert gc.check_gradients(gc.sum(gc.sin(y)), params=params, limit=3, tolerance=1e-5, **data).ok
 
 
+def test_a_transformer_block_may_walk_through_its_queries_in_blocks():
+    def value(block, params):
+        g = gc.Graph(seed=1)
+        x = g.input("x", ("N", "T", F), "float64")
+        y = gc.nn.TransformerBlock(HEADS, 5, block=block, name="b")(x, causal=True)
+        given = params or {p.name: RNG.normal(size=p.shape) for p in g.params}
+        return gc.interpret(y, params=given, x=Q), given, [n.op for n in g.nodes]
+
+    due, params, _ = value(0, None)
+    found, _, ops = value(2, params)
+    assert "scan" in ops
+    np.testing.assert_allclose(found, due, rtol=1e-12)
+
+
 def test_sinusoidal_positions():
     g = gc.Graph()
     for features in (1, 5, 6):

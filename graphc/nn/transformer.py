@@ -18,9 +18,9 @@ class TransformerBlock(Layer):
     """``x = x + attention(norm1(x))``, then ``x + down(activation(up(norm2(x))))``: the block with norms in front.
 
     Input and output (N, T, features). ``attention`` is a ``MultiHeadAttention`` of ``heads``, whose masks the call
-    takes and whose weights ``weights`` gives; ``hidden`` are the units between the dense layers ``up`` and ``down``;
-    ``norm1`` and ``norm2`` are layer norms with a ``scale`` and a ``shift``. Vaswani et al. 2017; Xiong et al., "On
-    layer normalization in the transformer architecture", 2020.
+    takes and whose weights ``weights`` gives, and ``block`` is its own; ``hidden`` are the units between the dense
+    layers ``up`` and ``down``; ``norm1`` and ``norm2`` are layer norms with a ``scale`` and a ``shift``. Vaswani et al.
+    2017; Xiong et al., "On layer normalization in the transformer architecture", 2020.
 
     Raises ``GraphError`` for sizes below 1 and unknown activations; other errors are those of the attention.
 
@@ -36,13 +36,16 @@ class TransformerBlock(Layer):
     hidden: int
     activation: str | Activate = "gelu"
     _: KW_ONLY
+    block: int | None = None
     attention: MultiHeadAttention = field(init=False, repr=False)
     norm1: LayerNorm = field(default_factory=lambda: LayerNorm(name="norm1"), init=False, repr=False)
     norm2: LayerNorm = field(default_factory=lambda: LayerNorm(name="norm2"), init=False, repr=False)
 
     def __post_init__(self) -> None:
         Layer.__post_init__(self)
-        object.__setattr__(self, "attention", MultiHeadAttention(self.heads, name="attention"))
+        object.__setattr__(
+            self, "attention", MultiHeadAttention(self.heads, block=self.block, name="attention")
+        )
 
     def check(self) -> None:
         at_least(1, heads=self.heads, hidden=self.hidden)
