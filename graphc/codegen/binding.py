@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphc.codegen.frame import Argument, Buffer
-from graphc.codegen.module import Module, Step
+from graphc.codegen.module import HEIGHT, Module, Step
 from graphc.codegen.runs import Runs, run_order
 from graphc.errors import CapacityError
 from graphc.lower.kernels import BLOCK
@@ -26,8 +26,6 @@ TILE_NS = 4000.0
 MOST_TILES = 64
 # What the rows of one call of a kernel with a product may amount to, so that what follows it finds them in the cache.
 CALL_BYTES = 1 << 19
-# Rows that a product takes at once; where tiles can have multiples of them, no part of one is left over.
-HEIGHT = 8
 PRODUCT_FLOPS_PER_NS, OTHER_FLOPS_PER_NS, BYTES_PER_NS = 150.0, 12.0, 24.0
 
 

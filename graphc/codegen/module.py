@@ -18,6 +18,9 @@ from graphc.lower.values import NestProgram, path_of
 from graphc.runtime.launch import ENTRY
 from graphc.types import Dim, product
 
+#: Rows that a product takes at once; where tiles can have multiples of them, no part of one is left over.
+HEIGHT = 8
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -185,7 +188,7 @@ def _least_rows(kernel: Kernel) -> int:
     summed = any(n.partial and product(n.value.shape[1:]) != 1 for n in kernel.nests)
     products = [n.product for n in kernel.nests if n.product is not None]
     if products and set(products[0].rows) & set(products[0].m):
-        return 32 if summed else 8
+        return 4 * HEIGHT if summed else HEIGHT
     return 8 if summed else 1
 
 

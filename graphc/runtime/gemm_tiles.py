@@ -8,8 +8,9 @@ has the same bytes wherever it is computed. The parameters of the emitters begin
 with m, width and stretches at least 1. Columns of A and rows of B come in `stretches` of k; those of A begin
 `stretch_a` elements apart, those of B follow one another. Rows of A come in runs, and may begin within one:
 
-- a panel's `(..., place, run, run_a, next_a)`: a is where the first run begins, `place` the first row in it; runs of
-  `run` rows begin `run_a` elements apart. Where A is packed, `next_a` is the distance from one tile to the next.
+- a panel's `(..., place, run, run_a, next_a, ahead, stride_ahead)`: a is where the first run begins, `place` the first
+  row in it; runs of `run` rows begin `run_a` elements apart. Where A is packed, `next_a` is the distance from one tile to
+  the next. `ahead` is the address of what is read after the panel, its rows `stride_ahead` elements apart, 0 if nothing is.
 - a tile's `(..., left, run, wrap)`: `left` rows before a run ends, and the distance from its last row to the next run.
 """
 
@@ -50,7 +51,7 @@ def panel(vectors: Vectors, *, rows: int, columns: int, masks: bool) -> Emitter:
         builder, m, width, k, a, row_stride_a, col_stride_a, b, row_stride_b, c, row_stride_c, accumulate, stretches,
         stretch_a, place, run, run_a, next_a, ahead, stride_ahead,
     ):  # fmt: skip
-        # The first tiles ask for what comes after this panel, a row each time they count.
+        # Two tiles ask for a column of vectors of what comes after this panel, two rows each time they count.
         asked = builder.mul(
             builder.udiv(k, WORD(_UNROLLED // 2)), builder.mul(stride_ahead, WORD(vectors.size))
         )
@@ -187,7 +188,8 @@ def whole_tile(vectors: Vectors, *, rows: int, columns: int, packs: bool) -> Emi
     several steps of k without a count between them. Along rows sums are not scaled.
 
     It takes `(width, k, a, row_stride_a, col_stride_a, b, row_stride_b, c, row_stride_c, accumulate, stretches,
-    stretch_a)`, and if it packs an address besides, to which vectors of B are copied as they pass by.
+    stretch_a)`, and if it packs the address to which vectors of B are copied as they pass by; else where rows lie that
+    it asks for, and how many elements apart.
     """
     tiles = [
         [
@@ -215,7 +217,8 @@ def whole_tile(vectors: Vectors, *, rows: int, columns: int, packs: bool) -> Emi
 
 
 def _whole(vectors: Vectors, rows: int, columns: int, *, along: bool, packs: bool, asks: bool) -> Emitter:
-    """`(width, k, a, stride_a, b, row_stride_b, c, row_stride_c, accumulate, stretches, stretch_a)`, and `packed`.
+    """`(width, k, a, stride_a, b, row_stride_b, c, row_stride_c, accumulate, stretches, stretch_a)` and the rest as for
+    `whole_tile`; those that do not ask take no notice of it.
 
     Along rows of A its rows are `stride_a` apart, else its columns.
     """
