@@ -9,8 +9,9 @@ with m, width and stretches at least 1. Columns of A and rows of B come in `stre
 `stretch_a` elements apart, those of B follow one another. Rows of A come in runs, and may begin within one:
 
 - a panel's `(..., place, run, run_a, next_a, ahead, stride_ahead)`: a is where the first run begins, `place` the first
-  row in it; runs of `run` rows begin `run_a` elements apart. Where A is packed, `next_a` is the distance from one tile to
-  the next. `ahead` is the address of what is read after the panel, its rows `stride_ahead` elements apart, 0 if nothing is.
+  row in it; runs of `run` rows begin `run_a` elements apart. Where A is packed, `next_a` is the distance from one tile
+  to the next. `ahead` is the address of what is read after the panel, its rows `stride_ahead` elements apart, 0 if
+  nothing is.
 - a tile's `(..., left, run, wrap)`: `left` rows before a run ends, and the distance from its last row to the next run.
 """
 
