@@ -28,7 +28,7 @@ class MultiHeadAttention(Layer):
     ``lengths`` (N,) or ``key_mask``, bool (N, S), say which keys take part; ``mask``, bool or floating, (T, S),
     (N, T, S) or (N, heads, T, S), which keys each query sees, as in ``gc.attention``; ``causal``, that it sees none
     behind it. A query to which no key is left gets the bias of ``out``. ``block`` is that of ``gc.attention``: how many
-    queries at a time meet the keys, for long sequences.
+    queries meet how many keys at a time, for long sequences.
 
     Raises ``GraphError`` for sizes below 1, ``ShapeError`` and ``DTypeError`` for inputs that do not fit.
 
@@ -47,7 +47,7 @@ class MultiHeadAttention(Layer):
     use_bias: bool = True
     init: Any = None
     bias_init: Any = None
-    block: int | None = None
+    block: int | tuple[int, int] | None = None
 
     def check(self) -> None:
         at_least(1, heads=self.heads)

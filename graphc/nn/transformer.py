@@ -36,7 +36,7 @@ class TransformerBlock(Layer):
     hidden: int
     activation: str | Activate = "gelu"
     _: KW_ONLY
-    block: int | None = None
+    block: int | tuple[int, int] | None = None
     attention: MultiHeadAttention = field(init=False, repr=False)
     norm1: LayerNorm = field(default_factory=lambda: LayerNorm(name="norm1"), init=False, repr=False)
     norm2: LayerNorm = field(default_factory=lambda: LayerNorm(name="norm2"), init=False, repr=False)

@@ -5,7 +5,8 @@ has one body), ``casting``, ``rules`` (what the others share); ``reduce``, ``ext
 ``contract``, ``layout``, ``slicing``, ``index``, ``counting``, ``random``, ``cumulative``, ``sorting`` (the
 families); ``repeat``, ``scan_rules``, ``scan`` (loops over bodies of them); ``weave``, ``sliding``, ``spreading``,
 ``correlate``, ``window``, ``pooling`` (windows); ``statistics``, ``einsum``, ``shaping``, ``gathering``, ``getitem``,
-``scanning``, ``windows``, ``noise``, ``activations``, ``normalise``, ``attention`` (functions for users over them).
+``scanning``, ``windows``, ``noise``, ``activations``, ``normalise``, ``attention_blocks``,
+``attention`` (functions for users over them).
 """
 
 from graphc.ops import functions, special, casting  # noqa: I001 - the order of flow

@@ -61,7 +61,12 @@ ROWS = [
     (
         ShapeError,
         lambda: gc.attention(Q, Q, Q, block=-1),
-        "attention: block is -1; give an int of at least 0 @",
+        "attention: block is -1; give an int of at least 0, or two: of queries and of keys @",
+    ),
+    (
+        ShapeError,
+        lambda: gc.attention(Q, Q, Q, block=(4, 4, 4)),
+        "attention: block is (4, 4, 4); give an int of at least 0, or two: of queries and of keys @",
     ),
     (
         ShapeError,
