@@ -22,15 +22,10 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.compiler_machinery import LoweringPass, PassManager, register_pass
 from numba.core.cpu import CPUContext
 from numba.core.lowering import Lower
-from numba.core.typed_passes import (
-    IRLegalization,
-    NoPythonBackend,
-    NopythonTypeInference,
-    PreLowerStripPhis,
-)
+from numba.core.typed_passes import NoPythonBackend, NopythonTypeInference, PreLowerStripPhis
 from numba.core.typing import templates
 from numba.core.typing.context import BaseContext
-from numba.core.untyped_passes import FixupArgs, IRProcessing, ReconstructSSA, TranslateByteCode
+from numba.core.untyped_passes import FixupArgs, ReconstructSSA, TranslateByteCode
 
 from graphc.errors import CompileError
 from graphc.runtime import externals, vecmath_calls
@@ -81,7 +76,6 @@ class _Context(CPUContext):
     def init(self) -> None:
         super().init()
         self._internal_codegen = _Codegen("graphc")
-        self.sizes: dict[str, int] = {}
 
     def load_additional_registries(self) -> None:
         from numba.cpython import builtins, mathimpl, numbers, rangeobj  # noqa: F401
@@ -89,11 +83,9 @@ class _Context(CPUContext):
         self.install_registry(mathimpl.registry)  # float `//` and `%` use its floor
 
     def get_abi_sizeof(self, ty) -> int:
-        """Ask LLVM once: each question waits while LLVM compiles another function."""
-        text = str(ty)
-        if text not in self.sizes:
-            self.sizes[text] = super().get_abi_sizeof(ty)
-        return self.sizes[text]
+        """Sizes are for debuggers, and nothing is written for those. LLVM, which knows them, would be waited for while
+        it compiles another function."""
+        return 0
 
     def post_lowering(self, mod, library) -> None:
         fastmathpass.rewrite_module(mod, self.fastmath)  # without the run-time for reference counts
@@ -130,7 +122,8 @@ class _Lowering(LoweringPass):
 
 
 class _Pipeline(compiler.CompilerBase):
-    """Numba's passes less those for closures, literals, arrays and Python objects."""
+    """Numba's passes less those for closures, literals, arrays and Python objects, and less those that look again for
+    where variables die: numbers need no release."""
 
     def define_pipelines(self):
         passes = PassManager("kernel")
@@ -143,11 +136,9 @@ class _Pipeline(compiler.CompilerBase):
 _PASSES = (
     TranslateByteCode,
     FixupArgs,
-    IRProcessing,
     ReconstructSSA,
     NopythonTypeInference,
     PreLowerStripPhis,
-    IRLegalization,
     _Lowering,
     NoPythonBackend,
 )
