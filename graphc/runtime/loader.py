@@ -98,7 +98,7 @@ def target_machine() -> llvm.TargetMachine:
 
 @cache
 def host() -> tuple[str, str]:
-    """Name and features of this processor, as LLVM knows them; asked once, since LLVM answers one question at a time."""
+    """Name and features of this processor, as LLVM knows them; asked once, since LLVM may be busy."""
     try:
         features = llvm.get_host_cpu_features()
         # For some processors LLVM cuts vectors of 512 bits in two, to spare their clock. What is written here pays
