@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import signal
 import tempfile
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from hypothesis import HealthCheck, settings
 
 if "GRAPHC_CACHE" not in os.environ:  # inherited by the processes that tests start
     os.environ["GRAPHC_CACHE"] = str(Path(tempfile.gettempdir()) / f"graphc-tests-{getpass.getuser()}")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as what runs in the background inherits it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _common = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 settings.register_profile("ci", max_examples=40, derandomize=True, **_common)

@@ -183,6 +183,20 @@ def test_the_largest_score_may_stand_in_any_block():
         assert not found["dk"].any()
 
 
+@pytest.mark.parametrize("block", [(0, 2), (2, 3), (100, 100)], ids=str)
+def test_scores_wider_than_queries(block):
+    g = gc.Graph()
+    q, k, v = (g.input(n, (5, 2)) for n in "qkv")
+    added, scale = g.input("added", (5, 5), "float64"), g.input("scale", (), "float64")
+    data = {n: RNG.normal(size=(5, 2)).astype("f4") for n in "qkv"}
+    data |= {"added": RNG.normal(size=(5, 5)), "scale": np.float64(0.3)}
+    for options in ({"mask": added}, {"scale": scale}, {"mask": added, "scale": np.float64(0.5)}):
+        whole, cut = (gc.attention(q, k, v, block=size, **options) for size in (0, block))
+        assert cut.type == whole.type
+        found = gc.interpret({"whole": whole, "cut": cut}, **data)
+        np.testing.assert_allclose(found["cut"], found["whole"], rtol=1e-12)
+
+
 def test_leading_axes_whose_names_differ():
     g = gc.Graph()
     q, k, v = (g.input(n, (name, 5, 2), "float64") for n, name in zip("qkv", "NMP", strict=True))

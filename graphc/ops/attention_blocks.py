@@ -11,7 +11,7 @@ import numpy as np
 from graphc.errors import DTypeError
 from graphc.graph import Constant, Handle, call
 from graphc.ops.scanning import scan
-from graphc.types import Checks, Dim, DType, Shape
+from graphc.types import Checks, Dim, DType, Shape, promote
 
 # ------------------------------------------------------------------------------------------------- scores
 
@@ -72,10 +72,11 @@ def _scale(q: Handle, scale: Any) -> Any:
 
 
 class Blocks:
-    """An axis in blocks of ``size``, the last one filled up with zeros."""
+    """An axis in blocks of ``size``, or in one of a known ``length`` below it, the last one filled up with zeros."""
 
     def __init__(self, length: Dim, size: int) -> None:
-        self.length, self.size = length, size
+        self.length, self.size = length, size if not isinstance(length, int) else min(size, max(length, 1))
+        size = self.size
         self.count = (length + size - 1) // size
         self.spare = self.count * size - length
 
@@ -155,7 +156,11 @@ class Keys:
             mixed = mixed * kept + call("matmul", grown, x["v"])
             return (higher, total, call("broadcast_to", mixed, wide)), ()
 
-        start = (_full(q, lowest(q), rows), _full(q, 0.0, rows), _full(q, 0.0, wide))
+        dtype = promote([q.dtype, *_wider(mask, scale)])
+        start = tuple(
+            call("broadcast_to", q.graph.constant(Constant.of(value, dtype)), shape)
+            for value, shape in ((-float(np.finfo(dtype.numpy).max), rows), (0.0, rows), (0.0, wide))
+        )
         (_, total, mixed), _ = scan(body, start, given, checkpoint=True)
         return mixed / call("where", total > 0, total, 1.0)
 
@@ -167,5 +172,10 @@ class Keys:
         return rows, Checks().broadcast([rows, (*self.v.shape[:-2], 1, self.v.shape[-1])])
 
 
-def _full(like: Handle, value: float, shape: Shape) -> Handle:
-    return call("broadcast_to", like.graph.constant(Constant.of(value, like.dtype)), shape)
+def _wider(mask: Handle | None, scale: Any) -> list[DType]:
+    """The types that scores take on from what is added to them and what they are multiplied by."""
+    typed: tuple[Any, ...] = (
+        mask,
+        scale if isinstance(scale, (Handle, np.ndarray, np.generic)) else None,
+    )
+    return [DType.of(each.dtype) for each in typed if each is not None]
