@@ -174,8 +174,7 @@ class Keys:
 
 def _wider(mask: Handle | None, scale: Any) -> list[DType]:
     """The types that scores take on from what is added to them and what they are multiplied by."""
-    typed: tuple[Any, ...] = (
-        mask,
-        scale if isinstance(scale, (Handle, np.ndarray, np.generic)) else None,
-    )
-    return [DType.of(each.dtype) for each in typed if each is not None]
+    found = [] if mask is None else [mask.dtype]
+    if isinstance(scale, Handle):
+        return [*found, scale.dtype]
+    return [*found, DType.of(scale.dtype)] if hasattr(scale, "dtype") else found
