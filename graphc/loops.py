@@ -146,8 +146,9 @@ def _table() -> dict[str, Function]:
         f("isfinite", np.isfinite, result="bool"),
     ]  # fmt: skip
     words = [
-        f("abs", np.abs), f("maximum", np.maximum), f("minimum", np.minimum), f("floor", np.floor),
-        f("ceil", np.ceil), f("rint", np.rint), f("trunc", np.trunc), f("sqrt", np.sqrt, 6),
+        f("abs", np.abs), f("maximum", np.maximum), f("minimum", np.minimum),
+        f("difference", np.subtract), f("floor", np.floor), f("ceil", np.ceil), f("rint", np.rint),
+        f("trunc", np.trunc), f("sqrt", np.sqrt, 6),
     ]  # fmt: skip
     mathematics = [
         f("rsqrt", _rsqrt, 8), f("exp", np.exp, 12), f("expm1", np.expm1, 16), f("log", np.log, 14),

@@ -99,6 +99,31 @@ def test_scores_far_out():
     assert (out["y"].tolist(), out["slope"].tolist()) == ([[1.0], [1.0]], [[0.0], [0.0]])
 
 
+def test_scores_of_a_million_millions():
+    """What rounding loses of them is far more than exp bears."""
+    g = gc.Graph()
+    q, k, v = (g.input(n, (9, 4)) for n in "qkv")
+    data = {n: RNG.normal(size=(9, 4)).astype("f4") * (1 if n == "v" else 1e6) for n in "qkv"}
+    for block in (0, (4, 4)):
+        y = gc.attention(q, k, v, block=block)
+        outputs = {"y": y, **{f"d{n.name}": x for n, x in gc.grad(gc.sum(y), [q, k, v]).items()}}
+        found, meant = gc.compile(outputs)(**data), gc.interpret(outputs, **data)
+        best = np.argmax(data["q"].astype("f8") @ data["k"].T.astype("f8"), axis=-1)
+        np.testing.assert_allclose(meant["y"], data["v"][best], rtol=1e-6)
+        np.testing.assert_allclose(found["y"], data["v"][best], rtol=1e-6)
+        assert all(np.isfinite(value).all() for value in found.values())
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "logsumexp"])
+def test_softmax_of_products_far_out(name):
+    """The largest product is subtracted as it was rounded, not fused with the product."""
+    g = gc.Graph()
+    x = g.input("x", ("N", 8))
+    y = {name: getattr(gc, name)(x * np.float32(0.577), axis=1)}
+    data = {"x": (RNG.normal(size=(64, 8)) * 1e10).astype("f4")}
+    np.testing.assert_allclose(gc.compile(y)(**data)[name], gc.interpret(y, **data)[name], rtol=1e-6)
+
+
 def test_attention_against_torch():
     torch = pytest.importorskip("torch")
     for name, (options, masks, _) in CASES.items():

@@ -20,8 +20,9 @@ def scored(
     q: Handle, k: Handle, mask: Handle | None, scale: Any, causal: bool, first: Any = 0
 ) -> tuple[Handle, Handle | None]:
     """How well each key fits each query, and which keys a query sees, None for all. The queries are those from
-    ``first`` on, counted from the first key."""
-    scores = call("matmul", q, call("swapaxes", k, -1, -2)) * _scale(q, scale)
+    ``first`` on, counted from the first key. They are scaled, not the scores: that is less to do, and no product is
+    left that could fuse with what is subtracted from the scores."""
+    scores = call("matmul", q * _scale(q, scale), call("swapaxes", k, -1, -2))
     seen = _causal(scores, first) if causal else None
     if mask is None:
         return scores, seen

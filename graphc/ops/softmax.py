@@ -55,7 +55,7 @@ def _lse_loops(types: Sequence[Type], kind: Type, params: Params) -> tuple[Loop,
     here = identity(kind.rank)
     loops = (fold(types, kind, params, "maximum", lambda x: x), _shift(kind))
     around = Load(2, here, kind.dtype)
-    summed = fold(types, kind, params, "add", lambda x: call("exp", call("sub", x, around)))
+    summed = fold(types, kind, params, "add", lambda x: call("exp", call("difference", x, around)))
     result = call("add", call("log", Load(3, here, kind.dtype)), around)
     return (*loops, summed, Loop(axes=kind.shape, expr=result, dtype=kind.dtype))
 
@@ -157,7 +157,9 @@ def _softmax_loops(types: Sequence[Type], kind: Type, params: Params) -> tuple[L
     rows, inner, here = _pieces(kind, params)
     axis = params["axis"]
     top = fold(types, rows, inner, "maximum", lambda x: x)
-    grown = Loop(axes=kind.shape, expr=call("exp", call("sub", here, _row(2, kind, axis))), dtype=kind.dtype)
+    grown = Loop(
+        axes=kind.shape, expr=call("exp", call("difference", here, _row(2, kind, axis))), dtype=kind.dtype
+    )
     summed = fold(
         types, rows, inner, "add", lambda x: Load(3, x.index if isinstance(x, Load) else (), kind.dtype)
     )
@@ -170,11 +172,11 @@ def _log_softmax_loops(types: Sequence[Type], kind: Type, params: Params) -> tup
     rows, inner, here = _pieces(kind, params)
     top = fold(types, rows, inner, "maximum", lambda x: x)
     row = Load(2, identity(rows.rank), kind.dtype)
-    summed = fold(types, rows, inner, "add", lambda x: call("exp", call("sub", x, row)))
+    summed = fold(types, rows, inner, "add", lambda x: call("exp", call("difference", x, row)))
     logged = Loop(
         axes=rows.shape, expr=call("log", Load(3, identity(rows.rank), kind.dtype)), dtype=kind.dtype
     )
-    shifted = call("sub", here, _row(2, kind, params["axis"]))
+    shifted = call("difference", here, _row(2, kind, params["axis"]))
     result = call("sub", shifted, _row(4, kind, params["axis"]))
     return (top, _shift(rows), summed, logged, Loop(axes=kind.shape, expr=result, dtype=kind.dtype))
 
@@ -182,7 +184,8 @@ def _log_softmax_loops(types: Sequence[Type], kind: Type, params: Params) -> tup
 def _shift(rows: Type) -> Loop:
     """The largest element of a row, the first intermediate, or 0 where that is infinite.
 
-    The same nest in all three ops, so that a program with several of them finds it once.
+    It is subtracted from what was rounded as it was, for exp shows what a product of 1e10 lost. The same nest in all
+    three ops, so that a program with several of them finds it once.
     """
     top = Load(1, identity(rows.rank), rows.dtype)
     shift = call("select", call("isfinite", top), top, Const(0.0, rows.dtype))

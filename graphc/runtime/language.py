@@ -38,8 +38,8 @@ float32 with an integer float64, so wrap: ``i32(a + b)``, ``a * f32(n)``.
 - Casts ``f32 f64 i32 i64 u32 u64 b1``: floats to integers truncate and saturate, NaN becomes 0; literals
   cost nothing.
 - ``_f32`` or ``_f64``: ``fma(a, b, c)``, ``maximum minimum`` (NaN wins; of two zeros either), ``rint
-  floor ceil trunc sqrt abs``, ``copysign(magnitude, sign)``. ``maximum_i64``, ``minimum_i64`` for
-  indices.
+  floor ceil trunc sqrt abs``, ``difference(a, b)`` (of a and b rounded, where ``-`` may fuse with a product),
+  ``copysign(magnitude, sign)``. ``maximum_i64``, ``minimum_i64`` for indices.
 - ``select(condition, a, b)``: evaluates both and takes one; a and b of one type.
 - ``accumulate_add accumulate_mul accumulate_max accumulate_min`` with ``_f32`` or ``_f64``: ``s =
   accumulate_add_f32(s, v)`` lets LLVM reorder this one sum into vector accumulators. Max and min keep
@@ -92,6 +92,8 @@ from graphc.runtime.scalars import (
     ceil_f64,
     copysign_f32,
     copysign_f64,
+    difference_f32,
+    difference_f64,
     f32,
     f64,
     float_f32,
@@ -170,6 +172,8 @@ __all__ = [
     "clear",
     "copysign_f32",
     "copysign_f64",
+    "difference_f32",
+    "difference_f64",
     "entry",
     "f32",
     "f32_block",

@@ -71,6 +71,11 @@ def _minimum(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
     return call_llvm(builder, "llvm.minimum", a, b, flags=_EITHER_ZERO)
 
 
+def _difference(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
+    """a - b of a and b as they were rounded: a flag that says nothing of sums keeps `contract` away."""
+    return builder.fsub(a, b, flags=("afn",))
+
+
 def _add(builder: ir.IRBuilder, total: ir.Value, x: ir.Value) -> ir.Value:
     return builder.fadd(total, x, flags=_ANY_ORDER)
 
@@ -96,6 +101,7 @@ fma_f32, fma_f64 = _both("fma", _fma)
 copysign_f32, copysign_f64 = _both("copysign", _copysign)
 maximum_f32, maximum_f64 = _both("maximum", _maximum)
 minimum_f32, minimum_f64 = _both("minimum", _minimum)
+difference_f32, difference_f64 = _both("difference", _difference)
 accumulate_add_f32, accumulate_add_f64 = _both("accumulate_add", _add)
 accumulate_mul_f32, accumulate_mul_f64 = _both("accumulate_mul", _multiply)
 accumulate_max_f32, accumulate_max_f64 = _both("accumulate_max", _maximum)
