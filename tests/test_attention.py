@@ -222,6 +222,17 @@ def test_scores_wider_than_queries(block):
         np.testing.assert_allclose(found["cut"], found["whole"], rtol=1e-12)
 
 
+@pytest.mark.parametrize("block", [0, 2, (2, 3)], ids=str)
+def test_masks_of_one_number(block):
+    g = gc.Graph()
+    q = g.input("q", (5, 2))
+    bare = gc.attention(q, q, q, block=block)
+    outputs = {f"{m}": gc.attention(q, q, q, m, block=block) - bare for m in (True, 0.5)}
+    outputs["False"] = gc.attention(q, q, q, False, block=block)
+    found = gc.interpret(outputs, q=RNG.normal(size=(5, 2)).astype("f4"))
+    assert all(abs(each).max() < 1e-6 for each in found.values())
+
+
 def test_leading_axes_whose_names_differ():
     g = gc.Graph()
     q, k, v = (g.input(n, (name, 5, 2), "float64") for n, name in zip("qkv", "NMP", strict=True))

@@ -48,7 +48,7 @@ def attention(
     q, k, v = meet("attention", (q, k, v), floating=True)
     _check_shapes(q, k, v)
     rows, columns = _block(q, k, block)
-    mask = _lifted(q, mask)
+    mask = _lifted(q, k, mask)
     keys = Keys(Blocks(k.shape[-2], columns), k, v) if columns else None
 
     def mixed(q: Handle, mask: Handle | None, first: Any) -> Handle:
@@ -65,7 +65,7 @@ def _block(q: Handle, k: Handle, block: Any) -> tuple[int, int]:
     """How many queries and how many keys a block has; 0 for no blocks."""
     if block is not None:
         sizes: Sequence[Any] = block if is_list(block) else (block, 0)
-        if len(sizes) != 2 or not all(is_integer(size) and size >= 0 for size in sizes):
+        if len(sizes) != 2 or not all(_is_count(size) for size in sizes):
             raise ShapeError(f"block is {block!r}; give an int of at least 0, or two: of queries and of keys")
         return int(sizes[0]), int(sizes[1])
     queries, keys = q.shape[-2], k.shape[-2]
@@ -76,10 +76,22 @@ def _block(q: Handle, k: Handle, block: Any) -> tuple[int, int]:
     return BLOCK[0] if queries > BLOCK[0] else 0, BLOCK[1] if keys > BLOCK[1] else 0
 
 
-def _lifted(q: Handle, mask: Any) -> Handle | None:
+def _is_count(size: Any) -> bool:
+    return is_integer(size) and not isinstance(size, bool) and size >= 0
+
+
+def _lifted(q: Handle, k: Handle, mask: Any) -> Handle | None:
+    """``mask`` as a node of at least one axis."""
     if mask is None:
         return None
-    return lift(q.graph, q.graph.as_constant(mask) if isinstance(mask, list) else mask)
+    mask = lift(q.graph, q.graph.as_constant(mask) if isinstance(mask, list) else mask)
+    for axis, size in ((-1, k.shape[-2]), (-2, q.shape[-2])):
+        if mask.ndim >= -axis and mask.shape[axis] != 1 and definitely_unequal(mask.shape[axis], size):
+            wanted = shape_text((q.shape[-2], k.shape[-2]))
+            raise ShapeError(
+                f"mask has shape {shape_text(mask.shape)}; its last axes must broadcast to {wanted}"
+            )
+    return mask if mask.ndim else call("reshape", mask, (1,))
 
 
 @function
@@ -99,7 +111,7 @@ def attention_weights(
     """
     q, k = meet("attention_weights", (q, k), floating=True)
     _check_shapes(q, k)
-    mask = _lifted(q, mask)
+    mask = _lifted(q, k, mask)
     scores, seen = scored(q, k, mask, scale, causal)
     weights = _weights(scores, seen)
     return weights if mask is None else call("where", some(seen), weights, 0.0)

@@ -137,7 +137,7 @@ class Keys:
     def mixed(self, q: Handle, mask: Handle | None, scale: Any, causal: bool, first: Any) -> Handle:
         """The values of queries ``first`` and on."""
         given = dict(self.given)
-        if mask is not None and mask.ndim and mask.shape[-1] != 1:
+        if mask is not None and mask.shape[-1] != 1:
             given["mask"] = self.blocks.cut(mask, -1)
         rows, wide = self._shapes(q, mask)
 
@@ -167,7 +167,7 @@ class Keys:
 
     def _shapes(self, q: Handle, mask: Handle | None) -> tuple[Shape, Shape]:
         """Those of a number for each query, and of what the queries find."""
-        masked = [(*mask.shape[:-1], 1)] if mask is not None and mask.ndim else []
+        masked = [] if mask is None else [(*mask.shape[:-1], 1)]
         each = [(*q.shape[:-1], 1), (*self.k.shape[:-2], 1, 1), *masked]
         rows = Checks().broadcast(each)
         return rows, Checks().broadcast([rows, (*self.v.shape[:-2], 1, self.v.shape[-1])])

@@ -84,6 +84,11 @@ ROWS = [
         "attention: q (N, 3, 4), k (N, 3, 4) and v (N, 2, 4): there are 3 and 2 keys and values; make them equal @",
     ),
     (
+        ShapeError,
+        lambda: gc.attention(Q, Q, Q, np.ones((4, 3), bool), block=2),
+        "attention: mask has shape (4, 3); its last axes must broadcast to (3, 3) @",
+    ),
+    (
         DTypeError,
         lambda: gc.attention(Q, Q, Q, np.ones((3, 3), int)),
         "attention: mask is int64; give bool, true where a key takes part, or floats to be added @",
